@@ -32,8 +32,8 @@ target_compile_definitions(external_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRE
 
 pkg_check_modules(GRPCPP REQUIRED IMPORTED_TARGET grpc++ protobuf)
 borealis_external(grpc PkgConfig::GRPCPP)
+borealis_external(protobuf protobuf)
 find_program(PROTOC_PROGRAM protoc REQUIRED)
-find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 
 # PostgreSQL 15's server headers: only the parser module walks libpg_query's raw tree with them.
 find_path(PG_SERVER_INCLUDE postgres.h PATHS /usr/include/postgresql/15/server REQUIRED)

@@ -4,7 +4,8 @@
 #   [PRIVATE_EXTERNAL ...]  the same, hidden from the module's users
 #   [TEST_DEPS module...]   what only its unit tests use
 #   [TEST_SECONDS n]        the maximum for its unit tests (default 60)
-#   [PROTO file...])        .proto files to compile into it
+#   [PROTO file...])        .proto files whose messages are compiled into it, included as
+#                           "<name>/<file>.pb.h"; services are bound by common/rpc, which alone knows gRPC
 #
 # The sources are every *.cc beside the CMakeLists.txt and in its folders, without *_test.cc (unit tests,
 # one program <name>_test), *_bench.cc and main.cc. Beside the library and the tests it declares a link
@@ -26,13 +27,13 @@ function(borealis_module name)
     get_filename_component(stem ${proto} NAME_WE)
     set(out ${CMAKE_BINARY_DIR}/generated/${name})
     file(MAKE_DIRECTORY ${out})
-    set(generated ${out}/${stem}.pb.cc ${out}/${stem}.grpc.pb.cc)
     add_custom_command(
-      OUTPUT ${generated} ${out}/${stem}.pb.h ${out}/${stem}.grpc.pb.h
-      COMMAND ${PROTOC_PROGRAM} -I${CMAKE_CURRENT_SOURCE_DIR} --cpp_out=${out} --grpc_out=${out}
-              --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN} ${CMAKE_CURRENT_SOURCE_DIR}/${proto}
+      OUTPUT ${out}/${stem}.pb.cc ${out}/${stem}.pb.h
+      COMMAND ${PROTOC_PROGRAM} -I${CMAKE_CURRENT_SOURCE_DIR} --cpp_out=${out}
+              ${CMAKE_CURRENT_SOURCE_DIR}/${proto}
       DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${proto})
-    list(APPEND sources ${generated})
+    list(APPEND generated ${out}/${stem}.pb.cc)
+    list(APPEND sources ${out}/${stem}.pb.cc)
   endforeach()
 
   list(TRANSFORM M_DEPS PREPEND borealis_ OUTPUT_VARIABLE deps)
