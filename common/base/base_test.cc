@@ -66,8 +66,9 @@ TEST(ClusterId, ParsesAndPrintsTheSameText) {
 }
 
 TEST(ClusterId, RefusesAnythingElse) {
-  for (const char* text : {"", "x", "123e4567-e89b-42d3-a456-42661417400", "123e4567ee89b-42d3-a456-426614174000",
-                           "123e4567-e89b-42d3-a456-42661417400g"}) {
+  for (const char* text :
+       {"", "x", "123e4567-e89b-42d3-a456-42661417400", "123e4567ee89b-42d3-a456-426614174000",
+        "123e4567-e89b-42d3-a456-42661417400g"}) {
     EXPECT_EQ(ClusterId::Parse(text).code(), Code::kInvalidArgument) << text;
   }
 }

@@ -1,5 +1,6 @@
 // BOREALIS_CHECK: assertions that stay on in every build. They state what only a programming error
-// can break; input from users, disk or network never reaches one (TigerBeetle's TIGER_STYLE, "Safety").
+// can break; input from users, disk or network never reaches one (TigerBeetle's TIGER_STYLE,
+// "Safety").
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,6 @@ namespace borealis {
 
 }  // namespace borealis
 
-#define BOREALIS_CHECK(condition)                                                      \
-  (static_cast<bool>(condition) ? static_cast<void>(0)                                 \
+#define BOREALIS_CHECK(condition)                      \
+  (static_cast<bool>(condition) ? static_cast<void>(0) \
                                 : ::borealis::CheckFailed(#condition, __FILE__, __LINE__))

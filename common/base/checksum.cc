@@ -1,8 +1,8 @@
 #include "common/base/checksum.h"
 
-#include <array>
-
 #include <xxhash.h>
+
+#include <array>
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 #endif
@@ -52,6 +52,8 @@ uint32_t Crc32cExtend(uint32_t crc, ByteView data) {
   return ~ExtendPortable(crc, data);
 }
 
-uint64_t Hash64(ByteView data) { return XXH3_64bits(data.data(), data.size()); }
+uint64_t Hash64(ByteView data) {
+  return XXH3_64bits(data.data(), data.size());
+}
 
 }  // namespace borealis

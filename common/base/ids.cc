@@ -6,7 +6,9 @@ std::string TxnId::ToString() const {
   return std::to_string(incarnation.value()) + ":" + std::to_string(sequence);
 }
 
-std::ostream& operator<<(std::ostream& out, const TxnId& id) { return out << id.ToString(); }
+std::ostream& operator<<(std::ostream& out, const TxnId& id) {
+  return out << id.ToString();
+}
 
 namespace {
 
@@ -17,14 +19,17 @@ int HexDigit(char c) {
   return -1;
 }
 
-bool DashBefore(size_t byte) { return byte == 4 || byte == 6 || byte == 8 || byte == 10; }
+bool DashBefore(size_t byte) {
+  return byte == 4 || byte == 6 || byte == 8 || byte == 10;
+}
 
 }  // namespace
 
 Result<ClusterId> ClusterId::Parse(std::string_view text) {
-  Status malformed = InvalidArgument("cluster id must be a UUID such as "
-                                     "123e4567-e89b-42d3-a456-426614174000, not \"" +
-                                     std::string(text.substr(0, 64)) + "\"");
+  Status malformed = InvalidArgument(
+      "cluster id must be a UUID such as "
+      "123e4567-e89b-42d3-a456-426614174000, not \"" +
+      std::string(text.substr(0, 64)) + "\"");
   if (text.size() != 36) return malformed;
   std::array<uint8_t, 16> bytes{};
   size_t at = 0;

@@ -36,9 +36,12 @@ class StrongId {
 
 using Term = StrongId<struct TermTag, uint64_t>;          // Raft term; 0 before the first election
 using LogIndex = StrongId<struct LogIndexTag, uint64_t>;  // position in the log; the first is 1
-using Version = StrongId<struct VersionTag, uint64_t>;    // dense counter of accepted commits; 0 = empty store
-using MemberId = StrongId<struct MemberIdTag, uint64_t>;  // a storage member, never reused; 0 = none
-using Incarnation = StrongId<struct IncarnationTag, uint64_t>;  // one life of a writer process; 0 = none
+using Version =
+    StrongId<struct VersionTag, uint64_t>;  // dense counter of accepted commits; 0 = empty store
+using MemberId =
+    StrongId<struct MemberIdTag, uint64_t>;  // a storage member, never reused; 0 = none
+using Incarnation =
+    StrongId<struct IncarnationTag, uint64_t>;            // one life of a writer process; 0 = none
 using TableId = StrongId<struct TableIdTag, uint32_t>;    // never reused, apart from OIDs
 using IndexId = StrongId<struct IndexIdTag, uint32_t>;    // unique within a table; 1 = primary
 using ColumnId = StrongId<struct ColumnIdTag, uint32_t>;  // stable within a table, never reused

@@ -4,24 +4,42 @@ namespace borealis {
 
 std::string_view CodeName(Code code) {
   switch (code) {
-    case Code::kOk: return "ok";
-    case Code::kInvalidArgument: return "invalid_argument";
-    case Code::kNotFound: return "not_found";
-    case Code::kAlreadyExists: return "already_exists";
-    case Code::kConflict: return "conflict";
-    case Code::kNotLeader: return "not_leader";
-    case Code::kUnavailable: return "unavailable";
-    case Code::kDeadlineExceeded: return "deadline_exceeded";
-    case Code::kOutcomeUnknown: return "outcome_unknown";
-    case Code::kFenced: return "fenced";
-    case Code::kBelowHorizon: return "below_horizon";
-    case Code::kResourceExhausted: return "resource_exhausted";
-    case Code::kUnsupported: return "unsupported";
-    case Code::kUnauthenticated: return "unauthenticated";
-    case Code::kCorruption: return "corruption";
-    case Code::kIoError: return "io_error";
-    case Code::kCancelled: return "cancelled";
-    case Code::kInternal: return "internal";
+    case Code::kOk:
+      return "ok";
+    case Code::kInvalidArgument:
+      return "invalid_argument";
+    case Code::kNotFound:
+      return "not_found";
+    case Code::kAlreadyExists:
+      return "already_exists";
+    case Code::kConflict:
+      return "conflict";
+    case Code::kNotLeader:
+      return "not_leader";
+    case Code::kUnavailable:
+      return "unavailable";
+    case Code::kDeadlineExceeded:
+      return "deadline_exceeded";
+    case Code::kOutcomeUnknown:
+      return "outcome_unknown";
+    case Code::kFenced:
+      return "fenced";
+    case Code::kBelowHorizon:
+      return "below_horizon";
+    case Code::kResourceExhausted:
+      return "resource_exhausted";
+    case Code::kUnsupported:
+      return "unsupported";
+    case Code::kUnauthenticated:
+      return "unauthenticated";
+    case Code::kCorruption:
+      return "corruption";
+    case Code::kIoError:
+      return "io_error";
+    case Code::kCancelled:
+      return "cancelled";
+    case Code::kInternal:
+      return "internal";
   }
   return "unknown";
 }

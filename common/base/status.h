@@ -64,24 +64,48 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
-inline Status InvalidArgument(std::string m) { return {Code::kInvalidArgument, std::move(m)}; }
-inline Status NotFound(std::string m) { return {Code::kNotFound, std::move(m)}; }
-inline Status AlreadyExists(std::string m) { return {Code::kAlreadyExists, std::move(m)}; }
-inline Status Unavailable(std::string m) { return {Code::kUnavailable, std::move(m)}; }
-inline Status DeadlineExceeded(std::string m) { return {Code::kDeadlineExceeded, std::move(m)}; }
-inline Status OutcomeUnknown(std::string m) { return {Code::kOutcomeUnknown, std::move(m)}; }
-inline Status ResourceExhausted(std::string m) { return {Code::kResourceExhausted, std::move(m)}; }
-inline Status Unsupported(std::string m) { return {Code::kUnsupported, std::move(m)}; }
-inline Status Corruption(std::string m) { return {Code::kCorruption, std::move(m)}; }
-inline Status IoError(std::string m) { return {Code::kIoError, std::move(m)}; }
-inline Status Cancelled(std::string m) { return {Code::kCancelled, std::move(m)}; }
-inline Status Internal(std::string m) { return {Code::kInternal, std::move(m)}; }
+inline Status InvalidArgument(std::string m) {
+  return {Code::kInvalidArgument, std::move(m)};
+}
+inline Status NotFound(std::string m) {
+  return {Code::kNotFound, std::move(m)};
+}
+inline Status AlreadyExists(std::string m) {
+  return {Code::kAlreadyExists, std::move(m)};
+}
+inline Status Unavailable(std::string m) {
+  return {Code::kUnavailable, std::move(m)};
+}
+inline Status DeadlineExceeded(std::string m) {
+  return {Code::kDeadlineExceeded, std::move(m)};
+}
+inline Status OutcomeUnknown(std::string m) {
+  return {Code::kOutcomeUnknown, std::move(m)};
+}
+inline Status ResourceExhausted(std::string m) {
+  return {Code::kResourceExhausted, std::move(m)};
+}
+inline Status Unsupported(std::string m) {
+  return {Code::kUnsupported, std::move(m)};
+}
+inline Status Corruption(std::string m) {
+  return {Code::kCorruption, std::move(m)};
+}
+inline Status IoError(std::string m) {
+  return {Code::kIoError, std::move(m)};
+}
+inline Status Cancelled(std::string m) {
+  return {Code::kCancelled, std::move(m)};
+}
+inline Status Internal(std::string m) {
+  return {Code::kInternal, std::move(m)};
+}
 
 // A value or the status that says why there is none. Holds exactly one of the two.
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}  // NOLINT: implicit by design
+  Result(T value) : value_(std::move(value)) {}         // NOLINT: implicit by design
   Result(Status status) : status_(std::move(status)) {  // NOLINT: implicit by design
     BOREALIS_CHECK(!status_.ok());
   }
@@ -91,9 +115,18 @@ class [[nodiscard]] Result {
   Code code() const { return status_.code(); }
 
   // Requires ok().
-  T& value() & { BOREALIS_CHECK(ok()); return *value_; }
-  const T& value() const& { BOREALIS_CHECK(ok()); return *value_; }
-  T&& value() && { BOREALIS_CHECK(ok()); return std::move(*value_); }
+  T& value() & {
+    BOREALIS_CHECK(ok());
+    return *value_;
+  }
+  const T& value() const& {
+    BOREALIS_CHECK(ok());
+    return *value_;
+  }
+  T&& value() && {
+    BOREALIS_CHECK(ok());
+    return std::move(*value_);
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
@@ -108,10 +141,10 @@ class [[nodiscard]] Result {
 }  // namespace borealis
 
 // Returns from the enclosing function when the expression's Status is not OK.
-#define RETURN_IF_ERROR(expr)                             \
-  do {                                                    \
-    ::borealis::Status borealis_status_ = (expr);         \
-    if (!borealis_status_.ok()) return borealis_status_;  \
+#define RETURN_IF_ERROR(expr)                            \
+  do {                                                   \
+    ::borealis::Status borealis_status_ = (expr);        \
+    if (!borealis_status_.ok()) return borealis_status_; \
   } while (0)
 
 #define BOREALIS_CONCAT_INNER(a, b) a##b
