@@ -1,11 +1,12 @@
 // The log on disk: segments of checksummed records with Raft's entries and hard state.
 // Format, recovery rule and crash argument: docs/formats/log.md.
 //
-// Threads: one thread at a time writes (WriteBatch, TrimPrefix; LogWriter sees to it); the LogReader
-// methods, counters() and the like may be called from any thread at the same time.
+// Threads: one thread at a time writes (WriteBatch, TrimPrefix; LogWriter sees to it); the
+// LogReader methods, counters() and the like may be called from any thread at the same time.
 //
-// Errors: the first failed write, sync, or short write is final. It is never retried, every later write
-// answers the same status, nothing after it counts as durable, and the owner ends the process.
+// Errors: the first failed write, sync, or short write is final. It is never retried, every later
+// write answers the same status, nothing after it counts as durable, and the owner ends the
+// process.
 #pragma once
 
 #include <array>
@@ -26,15 +27,16 @@ class FileSystem;
 namespace borealis::log {
 
 struct Options {
-  std::string dir;             // of this log alone; made if it is not there
+  std::string dir;  // of this log alone; made if it is not there
   ClusterId cluster_id;
   MemberId member_id;
-  size_t segment_bytes = 32u << 20;      // including its header; at least 64 KiB
-  size_t spare_segments_max = 2;         // recycled segments kept for use; others are removed
-  size_t cache_bytes_max = 16u << 20;    // recent entries kept in memory for Entries()
+  size_t segment_bytes = 32u << 20;    // including its header; at least 64 KiB
+  size_t spare_segments_max = 2;       // recycled segments kept for use; others are removed
+  size_t cache_bytes_max = 16u << 20;  // recent entries kept in memory for Entries()
 };
 
-// One write: everything in it becomes durable together or, after a crash, may be missing altogether.
+// One write: everything in it becomes durable together or, after a crash, may be missing
+// altogether.
 struct Batch {
   std::optional<raft::HardState> hard_state;
   std::vector<raft::PeerMemory> peer_memory;
@@ -55,7 +57,7 @@ struct Recovered {
 struct Counters {
   std::atomic<uint64_t> batches{0};
   std::atomic<uint64_t> entries{0};
-  std::atomic<uint64_t> bytes{0};         // written, headers and padding included
+  std::atomic<uint64_t> bytes{0};  // written, headers and padding included
   std::atomic<uint64_t> syncs{0};
   std::atomic<uint64_t> segments_created{0};
   std::atomic<uint64_t> segments_recycled{0};
@@ -68,25 +70,25 @@ struct Counters {
 
 class Log : public raft::LogReader {
  public:
-  // Opens or creates the log, and raises the boot number on disk. An unacknowledged torn tail is cut.
-  // kCorruption names file and offset: bytes that were known to be durable are damaged (this member must
-  // not vote or acknowledge). kInvalidArgument when the log belongs to another cluster or member,
-  // kUnsupported for a format of a later version, kUnavailable when another process has it open,
-  // kIoError. `fs` and `clock` (for latencies) are borrowed and outlive the log.
-  static Result<std::unique_ptr<Log>> Open(env::FileSystem* fs, env::Clock* clock,
-                                           Options options);
+  // Opens or creates the log, and raises the boot number on disk. An unacknowledged torn tail is
+  // cut. kCorruption names file and offset: bytes that were known to be durable are damaged (this
+  // member must not vote or acknowledge). kInvalidArgument when the log belongs to another cluster
+  // or member, kUnsupported for a format of a later version, kUnavailable when another process has
+  // it open, kIoError. `fs` and `clock` (for latencies) are borrowed and outlive the log.
+  static Result<std::unique_ptr<Log>> Open(env::FileSystem* fs, env::Clock* clock, Options options);
   ~Log() override;
 
   const Recovered& recovered() const;
 
-  // Appends the batches as one write and, if any of them must_sync, makes them and everything before
-  // durable with one fdatasync. kInvalidArgument, with nothing written, for entries that leave a gap, begin
-  // before FirstIndex(), or have a payload above raft::kPayloadBytesMax; otherwise see "Errors" above.
+  // Appends the batches as one write and, if any of them must_sync, makes them and everything
+  // before durable with one fdatasync. kInvalidArgument, with nothing written, for entries that
+  // leave a gap, begin before FirstIndex(), or have a payload above raft::kPayloadBytesMax;
+  // otherwise see "Errors" above.
   Status WriteBatches(const std::vector<const Batch*>& batches);
   Status WriteBatch(const Batch& batch) { return WriteBatches({&batch}); }
 
-  // Entries before `index` are not needed any more: whole segments below it are recycled. What remains
-  // readable starts at FirstIndex(). kInvalidArgument beyond LastIndex() + 1.
+  // Entries before `index` are not needed any more: whole segments below it are recycled. What
+  // remains readable starts at FirstIndex(). kInvalidArgument beyond LastIndex() + 1.
   Status TrimPrefix(LogIndex index);
 
   // raft::LogReader. Reads check each record's CRC: kCorruption with file and offset.

@@ -1,8 +1,9 @@
 // The one writer of a Log: group commit on a thread of its own, or inline in the caller's.
 //
-// Batches become durable in the order of Append and AppendSync calls. All batches that wait while a sync
-// runs share the next one. `done` is called exactly once for each Append, in order, after everything up to
-// its batch is durable, or with the error that ended the log; from then on every call answers that error.
+// Batches become durable in the order of Append and AppendSync calls. All batches that wait while a
+// sync runs share the next one. `done` is called exactly once for each Append, in order, after
+// everything up to its batch is durable, or with the error that ended the log; from then on every
+// call answers that error.
 #pragma once
 
 #include <functional>
@@ -29,8 +30,8 @@ class LogWriter {
   LogWriter(Log* log, bool threaded, WriterOptions options = {});
   ~LogWriter();  // Stop()
 
-  // Any thread. `done` runs on the log-writer thread (inline when not threaded) and must not block or
-  // call AppendSync or Stop. After Stop: done(kCancelled).
+  // Any thread. `done` runs on the log-writer thread (inline when not threaded) and must not block
+  // or call AppendSync or Stop. After Stop: done(kCancelled).
   void Append(Batch batch, Done done);
 
   // Writes in the calling thread, together with everything that is queued (whose `done` run here).

@@ -7,10 +7,10 @@
 
 namespace borealis::raft {
 
-// Implemented by the log on disk and by tests. The core calls it from within its own calls only, on the
-// core's thread; implementations that are written to by another thread synchronise themselves.
-// The core asks only for indexes that it knows to be durable and that no later Ready overwrote, so an
-// implementation need not see writes that are still in flight.
+// Implemented by the log on disk and by tests. The core calls it from within its own calls only, on
+// the core's thread; implementations that are written to by another thread synchronise themselves.
+// The core asks only for indexes that it knows to be durable and that no later Ready overwrote, so
+// an implementation need not see writes that are still in flight.
 class LogReader {
  public:
   virtual ~LogReader() = default;

@@ -1,7 +1,7 @@
 // Majorities of plain and joint configurations. Pure.
 //
-// Majority of n is n / 2 + 1: 4 of 6, so that two halves of a six-member group can neither commit nor
-// elect apart from each other. A joint configuration needs a majority of both voter sets.
+// Majority of n is n / 2 + 1: 4 of 6, so that two halves of a six-member group can neither commit
+// nor elect apart from each other. A joint configuration needs a majority of both voter sets.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,9 @@ namespace borealis::raft {
 enum class VoteResult { kPending, kWon, kLost };
 enum class Ballot { kMissing, kYes, kNo };
 
-inline size_t MajoritySize(size_t voters) { return voters / 2 + 1; }
+inline size_t MajoritySize(size_t voters) {
+  return voters / 2 + 1;
+}
 
 // The highest value that a majority of `voters` (and of `outgoing` when there is one) has reached.
 // An empty voter set answers 0.

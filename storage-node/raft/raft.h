@@ -1,14 +1,16 @@
-// The Raft core: one member's part in the consensus on one log. Pure: no threads, clocks, files, sockets
-// or logging. Time is ticks, randomness a seed; input comes by calls, output by one Ready.
+// The Raft core: one member's part in the consensus on one log. Pure: no threads, clocks, files,
+// sockets or logging. Time is ticks, randomness a seed; input comes by calls, output by one Ready.
 //
-// After Ongaro's dissertation (chapters 3, 4, 6 and 9), with etcd's raft as the model of the interface.
+// After Ongaro's dissertation (chapters 3, 4, 6 and 9), with etcd's raft as the model of the
+// interface.
 //
 // How the owner drives it (single-threaded; every method is called from one thread at a time):
 //
 //   loop: Step / Tick / Propose / ReadIndex / OnDurable ...      (any number, in any order)
 //         while (raft.HasReady()) { Ready r = raft.TakeReady(); ... }
 //     1. send r.messages at once;
-//     2. if r.persist: queue {persist.hard_state, persist.peer_memory, persist.entries} to the log, in the
+//     2. if r.persist: queue {persist.hard_state, persist.peer_memory, persist.entries} to the log,
+//     in the
 //        order of the Readies; once it and everything queued before is durable, and not before,
 //        send persist.messages, then call OnDurable(persist.sequence). The log's thread may send
 //        them itself ("acknowledge from the thread that synced") and post OnDurable to the core;
@@ -18,19 +20,23 @@
 // There is no Advance call: Readies may be taken while earlier writes are still in flight.
 //
 // What must be durable before what leaves, and why:
-//   * kAppend, kHeartbeat, kTimeoutNow of a leader leave at once: it was elected by votes of which its
-//     own counted only when durable, so its term is on disk. Its own entries count towards commit only by
-//     OnDurable.
-//   * kVote (a candidate's request) waits for its own term and vote: after a crash it could otherwise
-//     campaign in the same term again, with a shorter log, and count votes given to the first attempt.
+//   * kAppend, kHeartbeat, kTimeoutNow of a leader leave at once: it was elected by votes of which
+//   its
+//     own counted only when durable, so its term is on disk. Its own entries count towards commit
+//     only by OnDurable.
+//   * kVote (a candidate's request) waits for its own term and vote: after a crash it could
+//   otherwise
+//     campaign in the same term again, with a shorter log, and count votes given to the first
+//     attempt.
 //   * kVoteResponse and kAppendResponse wait for term, vote and the entries they promise.
 //   * kPreVote and its response promise nothing and leave at once. A heartbeat's response leaves at
 //     once unless the term it names is still to be persisted.
-// A message that waits is attached to the newest write queued, even if that was in an earlier Ready; so
-// a Ready may carry a `persist` with messages only: it needs no write but keeps its place in the queue.
+// A message that waits is attached to the newest write queued, even if that was in an earlier
+// Ready; so a Ready may carry a `persist` with messages only: it needs no write but keeps its place
+// in the queue.
 //
-// Reads: see ReadIndex. Applied entries are committed *and* durable here, so the state machine never runs
-// ahead of the own log.
+// Reads: see ReadIndex. Applied entries are committed *and* durable here, so the state machine
+// never runs ahead of the own log.
 #pragma once
 
 #include <cstdint>
@@ -53,23 +59,24 @@ std::string_view RoleName(Role role);
 // Constant after construction.
 struct Options {
   MemberId id;
-  Config config;              // until membership changes exist: the group for good
-  uint64_t boot_number = 1;   // raised at each start of this member (log: meta file)
-  uint64_t seed = 1;          // of the election timeouts
-  int election_timeout_ticks = 10;  // each timeout is drawn from [t, 2t); must exceed heartbeat_ticks
+  Config config;             // until membership changes exist: the group for good
+  uint64_t boot_number = 1;  // raised at each start of this member (log: meta file)
+  uint64_t seed = 1;         // of the election timeouts
+  int election_timeout_ticks =
+      10;  // each timeout is drawn from [t, 2t); must exceed heartbeat_ticks
   int heartbeat_ticks = 1;
-  LogIndex applied;           // the state machine's; entries after it are handed out again
-  HardState hard_state;       // as recovered
+  LogIndex applied;      // the state machine's; entries after it are handed out again
+  HardState hard_state;  // as recovered
   std::vector<PeerMemory> peer_memory;  // as recovered
 
-  size_t append_bytes_max = 1u << 20;       // per kAppend (at least one entry)
-  int inflight_messages_max = 64;           // kAppend not yet acknowledged, per peer
-  size_t inflight_bytes_max = 16u << 20;    // the same in bytes
-  size_t uncommitted_bytes_max = 64u << 20; // Propose is refused beyond
-  size_t memory_bytes_max = 64u << 20;      // of durable entries kept in memory
-  size_t apply_bytes_max = 8u << 20;        // handed out and not yet OnApplied
-  size_t pending_reads_max = 65536;         // ReadIndex is refused beyond
-  LogIndex peer_memory_step{4096};          // remembered progress is persisted in such steps
+  size_t append_bytes_max = 1u << 20;        // per kAppend (at least one entry)
+  int inflight_messages_max = 64;            // kAppend not yet acknowledged, per peer
+  size_t inflight_bytes_max = 16u << 20;     // the same in bytes
+  size_t uncommitted_bytes_max = 64u << 20;  // Propose is refused beyond
+  size_t memory_bytes_max = 64u << 20;       // of durable entries kept in memory
+  size_t apply_bytes_max = 8u << 20;         // handed out and not yet OnApplied
+  size_t pending_reads_max = 65536;          // ReadIndex is refused beyond
+  LogIndex peer_memory_step{4096};           // remembered progress is persisted in such steps
 };
 
 struct ProposedEntry {
@@ -77,8 +84,8 @@ struct ProposedEntry {
   Payload payload;
 };
 
-// Where proposed entries stand if they are ever committed: entries [first, first + n) of `term`. An entry
-// at that index with another term means that they were lost.
+// Where proposed entries stand if they are ever committed: entries [first, first + n) of `term`. An
+// entry at that index with another term means that they were lost.
 struct Proposal {
   Term term;
   LogIndex first;
@@ -93,14 +100,14 @@ struct ReadState {
 
 // One write for the log and what may leave once it is durable.
 struct PersistRequest {
-  uint64_t sequence = 0;                 // for OnDurable; rises
+  uint64_t sequence = 0;  // for OnDurable; rises
   std::optional<HardState> hard_state;
-  std::vector<PeerMemory> peer_memory;   // latest per peer; may be written lazily
-  // Consecutive. When entries.front().index is at or below the log's last index, everything from there on
-  // is replaced: the old suffix was never committed.
+  std::vector<PeerMemory> peer_memory;  // latest per peer; may be written lazily
+  // Consecutive. When entries.front().index is at or below the log's last index, everything from
+  // there on is replaced: the old suffix was never committed.
   std::vector<Entry> entries;
-  bool must_sync = false;                // false: nothing here needs an fdatasync of its own
-  std::vector<Message> messages;         // only after everything up to this is durable
+  bool must_sync = false;         // false: nothing here needs an fdatasync of its own
+  std::vector<Message> messages;  // only after everything up to this is durable
 };
 
 struct SoftState {
@@ -114,7 +121,7 @@ struct Ready {
   std::optional<SoftState> soft_state;  // when it changed
   std::vector<Message> messages;        // may leave at once
   std::optional<PersistRequest> persist;
-  std::vector<Entry> committed;         // for the state machine, each once, in order
+  std::vector<Entry> committed;  // for the state machine, each once, in order
   std::vector<ReadState> reads;
   std::vector<uint64_t> aborted_reads;  // contexts of own reads lost with the leadership; ask again
 };
@@ -144,17 +151,17 @@ struct RaftStatus {
   LogIndex commit;
   LogIndex durable;
   LogIndex last;
-  LogIndex applied;   // by OnApplied
+  LogIndex applied;  // by OnApplied
   MemberId transfer_target;
-  std::vector<PeerStatus> peers;            // of a leader, without itself
-  std::vector<MemberId> refused_peers;      // behind what is remembered of them: old disk copies
+  std::vector<PeerStatus> peers;        // of a leader, without itself
+  std::vector<MemberId> refused_peers;  // behind what is remembered of them: old disk copies
 };
 
 class Raft {
  public:
-  // `log` is borrowed and outlives the core; it holds what was recovered. kInvalidArgument for options
-  // that contradict themselves, kCorruption if hard state and log do (commit beyond the end, a term
-  // above the hard state's), and the log's own errors.
+  // `log` is borrowed and outlives the core; it holds what was recovered. kInvalidArgument for
+  // options that contradict themselves, kCorruption if hard state and log do (commit beyond the
+  // end, a term above the hard state's), and the log's own errors.
   static Result<std::unique_ptr<Raft>> Create(Options options, const LogReader* log);
   ~Raft();
   Raft(const Raft&) = delete;
@@ -164,31 +171,32 @@ class Raft {
   void Tick();
 
   // A message came in. kInvalidArgument for one that is not for this member or malformed,
-  // kUnsupported for a snapshot, kUnauthenticated for a vote or an acknowledgement of a peer that runs
-  // on an old disk copy; each has changed nothing. Messages that are merely late are ignored.
+  // kUnsupported for a snapshot, kUnauthenticated for a vote or an acknowledgement of a peer that
+  // runs on an old disk copy; each has changed nothing. Messages that are merely late are ignored.
   Status Step(Message message);
 
-  // Leader only: appends entries. kNotLeader (leader() names the one known, if any), kUnavailable during
-  // a transfer, kResourceExhausted beyond uncommitted_bytes_max, kUnsupported for kConfig,
+  // Leader only: appends entries. kNotLeader (leader() names the one known, if any), kUnavailable
+  // during a transfer, kResourceExhausted beyond uncommitted_bytes_max, kUnsupported for kConfig,
   // kInvalidArgument for an empty list, a kNoop or a payload above kPayloadBytesMax. Nothing is
   // appended unless all are.
   Result<Proposal> Propose(std::vector<ProposedEntry> entries);
 
   // Asks for an index to read at. The answer comes in Ready::reads with `context` (unique among the
-  // unanswered ones). On the leader: the commit index now, once messages that *left after this call* were
-  // answered by a quorum; appends count, so under load there is no extra message. A read never joins a
-  // round that left before it: what leaves within the same TakeReady left after it.
-  // Before the leader committed an entry of its own term, reads wait for that. On a follower the question
-  // is forwarded; forwarded or not, an answer may never come: the caller keeps a deadline.
+  // unanswered ones). On the leader: the commit index now, once messages that *left after this
+  // call* were answered by a quorum; appends count, so under load there is no extra message. A read
+  // never joins a round that left before it: what leaves within the same TakeReady left after it.
+  // Before the leader committed an entry of its own term, reads wait for that. On a follower the
+  // question is forwarded; forwarded or not, an answer may never come: the caller keeps a deadline.
   // kNotLeader without a known leader, kResourceExhausted beyond pending_reads_max.
   Status ReadIndex(uint64_t context);
 
-  // Leader only: hands leadership to a voter that has caught up, or gives up after an election timeout;
-  // proposals are refused meanwhile. kNotLeader, kInvalidArgument for a non-voter; a no-op for itself.
+  // Leader only: hands leadership to a voter that has caught up, or gives up after an election
+  // timeout; proposals are refused meanwhile. kNotLeader, kInvalidArgument for a non-voter; a no-op
+  // for itself.
   Status TransferLeadership(MemberId target);
 
-  // Starts an election (with a pre-vote) without waiting for the timeout. kInvalidArgument if not a voter
-  // or already leader.
+  // Starts an election (with a pre-vote) without waiting for the timeout. kInvalidArgument if not a
+  // voter or already leader.
   Status Campaign();
 
   bool HasReady() const;
@@ -208,14 +216,14 @@ class Raft {
 
   Role role() const;
   Term term() const;
-  MemberId leader() const;   // none if not known
+  MemberId leader() const;  // none if not known
   LogIndex commit() const;
   LogIndex last_index() const;
   LogIndex durable_index() const;
   RaftStatus status() const;
 
-  // An error of the LogReader in a place that cannot answer it (e.g. reading entries for a slow peer).
-  // Sticky; kOk until then. The owner stops the member: its disk cannot be read.
+  // An error of the LogReader in a place that cannot answer it (e.g. reading entries for a slow
+  // peer). Sticky; kOk until then. The owner stops the member: its disk cannot be read.
   const Status& fault() const;
 
  private:

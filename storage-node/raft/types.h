@@ -12,8 +12,9 @@
 
 namespace borealis::raft {
 
-// Immutable bytes with shared ownership: a slice of a buffer that wire, log and apply hold together,
-// so a payload is never copied on its way. Note that a small slice keeps its whole buffer alive.
+// Immutable bytes with shared ownership: a slice of a buffer that wire, log and apply hold
+// together, so a payload is never copied on its way. Note that a small slice keeps its whole buffer
+// alive.
 class Payload {
  public:
   Payload() = default;
@@ -62,12 +63,13 @@ struct HardState {
   friend bool operator==(const HardState&, const HardState&) = default;
 };
 
-// What this member remembers of a peer's life: a peer that falls behind it runs on an old copy of its
-// disk (protocol: "Group"). `committed_durable` never falls on a healthy disk, across restarts too.
+// What this member remembers of a peer's life: a peer that falls behind it runs on an old copy of
+// its disk (protocol: "Group"). `committed_durable` never falls on a healthy disk, across restarts
+// too.
 struct PeerMemory {
   MemberId peer;
-  uint64_t boot_number = 0;     // highest seen
-  LogIndex committed_durable;   // highest index seen that was committed and on the peer's disk
+  uint64_t boot_number = 0;    // highest seen
+  LogIndex committed_durable;  // highest index seen that was committed and on the peer's disk
   friend bool operator==(const PeerMemory&, const PeerMemory&) = default;
 };
 
@@ -91,10 +93,10 @@ enum class MessageType : uint8_t {
   kAppendResponse = 6,
   kHeartbeat = 7,
   kHeartbeatResponse = 8,
-  kReadIndex = 9,           // a follower asks the leader
+  kReadIndex = 9,  // a follower asks the leader
   kReadIndexResponse = 10,
-  kTimeoutNow = 11,         // leadership transfer: campaign at once
-  kInstallSnapshot = 12,    // reserved; answered with kUnsupported in this version
+  kTimeoutNow = 11,       // leadership transfer: campaign at once
+  kInstallSnapshot = 12,  // reserved; answered with kUnsupported in this version
   kInstallSnapshotResponse = 13,
 };
 std::string_view MessageTypeName(MessageType type);
@@ -123,8 +125,8 @@ struct Message {
   LogIndex hint_index;
   Term hint_term;
 
-  uint64_t read_round = 0;  // kAppend, kHeartbeat and their responses: ReadIndex confirmation
-  uint64_t context = 0;     // kReadIndex and its response: the asker's token ...
+  uint64_t read_round = 0;    // kAppend, kHeartbeat and their responses: ReadIndex confirmation
+  uint64_t context = 0;       // kReadIndex and its response: the asker's token ...
   uint64_t context_boot = 0;  // ... and the asker's boot number, so that no token outlives it
 
   // Rolling hash of the state machine at an index, exchanged with appends (protocol: "Level").
