@@ -1,7 +1,7 @@
 // A commit request: flat bytes, encoded once by the writer and carried as they are by wire, log, disk and
 // stream. docs/formats/commit-request.md has the layout with an example. Little-endian.
 //
-//   header (48 bytes)
+//   header (40 bytes)
 //     0  u8   format = 1
 //     1  u8   flags = 0
 //     2  u16  reserved = 0
@@ -11,8 +11,6 @@
 //    24  u64  acked_watermark      every sequence <= it has been answered to the client
 //    32  u32  keys_bytes
 //    36  u32  values_bytes
-//    40  u32  header_crc            CRC-32C of bytes 0..39: a misdirected buffer is never certified
-//    44  u32  reserved = 0
 //   access_count records of 24 bytes
 //     0  u8   shape                0 point, 1 range
 //     1  u8   kind                 AccessKind
@@ -38,7 +36,7 @@
 namespace borealis::wire {
 
 inline constexpr uint8_t kRequestFormat = 1;
-inline constexpr size_t kRequestHeaderBytes = 48;
+inline constexpr size_t kRequestHeaderBytes = 40;
 inline constexpr size_t kAccessRecordBytes = 24;
 // The absolute maximum of one request; writers refuse earlier (borealis.transaction_bytes_max).
 inline constexpr size_t kRequestBytesMax = 128u << 20;
