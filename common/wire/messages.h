@@ -1,5 +1,5 @@
 // Payloads of the frames between writers and members (and the type numbers of those between members).
-// The frame's own header (length, type, request id, checksum) belongs to common/rpc.
+// The frame's own header (length, type, request id, checksum) and the types 1 and 255 belong to common/rpc.
 //
 // Every message decodes by borrowing from the payload, checks all lengths and counts before memory is
 // taken, and allows no trailing bytes: kCorruption otherwise. A call (odd type) is answered by the frame
@@ -15,7 +15,7 @@
 
 namespace borealis::wire {
 
-enum class FrameType : uint16_t {
+enum class FrameType : uint8_t {
   kError = 2,
   kCommitBatch = 3,
   kVerdicts = 4,
