@@ -21,7 +21,7 @@ Verdict ReadVerdict(ByteReader* r) {
   v.txn.sequence = r->U64();
   const uint8_t kind = r->U8();
   const uint8_t winner_kind = r->U8();
-  if (r->U16() != 0 || kind < 1 || kind > 7 || winner_kind < 1 || winner_kind > 6) r->Fail();
+  if (r->U16() != 0 || kind < 1 || kind > 8 || winner_kind < 1 || winner_kind > 6) r->Fail();
   v.kind = static_cast<VerdictKind>(kind);
   v.winner_kind = static_cast<AccessKind>(winner_kind);
   v.access_index = r->U32();

@@ -45,6 +45,8 @@ enum class VerdictKind : uint8_t {
   kAborted = 5,         // recorded by Resolve before the request arrived
   kRetryElsewhere = 6,  // this member did nothing with it: not the leader; `leader` is a hint or none
   kMalformed = 7,       // failed RequestView::Parse; never evaluated
+  kUnknown = 8,         // this member appended it and then lost the leadership: it may be decided
+                        // yet. Send it again, with the same id, to the leader.
 };
 
 struct Verdict {
