@@ -139,7 +139,8 @@ Bytes EncodeLock(const LockEntry& lock);
 Result<LockEntry> DecodeLock(ByteView body);
 
 // Limits of the certifier, in force from this entry on. Unknown ids stop the process.
-enum class LimitId : uint32_t { kWindowVersions = 1, kWindowBytes = 2, kFencedVerdictEntries = 3 };
+// kWindowKeys: recorded keys, plus one a request, of the newest requests that the window holds.
+enum class LimitId : uint32_t { kWindowKeys = 1, kWindowBytes = 2, kFencedVerdictEntries = 3 };
 struct LimitsEntry {
   std::vector<std::pair<LimitId, uint64_t>> limits;
 };
