@@ -37,4 +37,32 @@ class Processes:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-FIXTURES = {"processes": Processes}
+class Kube:
+    """A Kubernetes cluster of three zones with the operator and a Ready MultiMasterCluster `shop` (kube.py).
+
+    BOREALIS_INSTANCE names it. Its owner is the test runner: should that be killed, `kube/cluster down --stale`
+    removes it, which the next run does.
+    """
+
+    def __init__(self, root, build):
+        self.root, self.preset = pathlib.Path(root), pathlib.Path(build).name
+        self.instance = f"test{os.getpid()}"
+
+    def start(self):
+        import kube
+        subprocess.run([self.root / "kube" / "cluster", "down", "--stale"], check=True)
+        try:
+            cluster = kube.install(self.instance, self.preset, owner=os.getpid())
+            cluster.apply((self.root / "examples" / "quickstart.yaml").read_text())
+            cluster.wait_ready(seconds=240)
+        except (kube.ProviderError, kube.Timeout, subprocess.SubprocessError) as error:
+            raise FixtureError(str(error)) from error
+
+    def environment(self):
+        return {"BOREALIS_INSTANCE": self.instance}
+
+    def stop(self):
+        subprocess.run([self.root / "kube" / "cluster", "--instance", self.instance, "down"], check=False)
+
+
+FIXTURES = {"processes": Processes, "kube": Kube}
