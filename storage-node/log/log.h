@@ -75,7 +75,7 @@ class Log : public raft::LogReader {
   // member must not vote or acknowledge). kInvalidArgument when the log belongs to another cluster
   // or member, kUnsupported for a format of a later version, kUnavailable when another process has
   // it open, kIoError. `fs` and `clock` (for latencies) are borrowed and outlive the log.
-  static Result<std::unique_ptr<Log>> Open(env::FileSystem* fs, env::Clock* clock, Options options);
+  static Result<std::unique_ptr<Log>> Open(env::FileSystem* fs, const env::Clock* clock, Options options);
   ~Log() override;
 
   const Recovered& recovered() const;

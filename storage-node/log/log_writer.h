@@ -11,10 +11,6 @@
 
 #include "storage-node/log/log.h"
 
-namespace borealis::env {
-class Env;
-}
-
 namespace borealis::log {
 
 struct WriterOptions {
