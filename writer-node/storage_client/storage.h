@@ -47,7 +47,8 @@ struct ScanPage {
 class StreamObserver {
  public:
   virtual ~StreamObserver() = default;
-  // `request.own`: this writer's; its accesses are then absent. Must not block.
+  // With all accesses, also of this writer's own requests (`request.own`): the client keeps those until the
+  // stream has passed them. Must not block.
   virtual void OnApplied(const wire::StreamRequest& request) = 0;
   // After every batch, also an empty one: local_version() has just become `up_to`.
   virtual void OnAdvanced(Version up_to) = 0;

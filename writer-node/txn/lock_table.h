@@ -10,9 +10,7 @@
 
 #include <chrono>
 #include <list>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -26,6 +24,9 @@
 namespace borealis::txn {
 
 class LockTable {
+  struct Entry;
+  struct Waiter;
+
  public:
   using Mode = wire::AccessKind;  // kKeyShare .. kUpdate
 
@@ -42,8 +43,7 @@ class LockTable {
    private:
     friend class LockTable;
     std::unordered_map<Bytes, uint8_t> held_;     // key -> bit set of modes
-    const Bytes* waiting_for_ = nullptr;          // the key this owner waits for
-    struct Waiter* waiter_ = nullptr;
+    Waiter* waiter_ = nullptr;                    // while it waits
     bool cancelled_ = false;
   };
 
@@ -54,7 +54,8 @@ class LockTable {
     Mode mode = Mode::kUpdate;  // the strongest mode that committer held
   };
 
-  LockTable() = default;
+  LockTable();
+  ~LockTable();
   LockTable(const LockTable&) = delete;
   LockTable& operator=(const LockTable&) = delete;
 
@@ -76,12 +77,15 @@ class LockTable {
   size_t waiters() const { return waiters_; }
 
  private:
-  struct Entry;
-  friend struct Waiter;
-  Entry* Find(ByteView key);
-  bool Blocked(const Entry& entry, const Owner* owner, uint8_t mode_bit, const Waiter* self) const;
-  bool WouldDeadlock(const Owner* start, const Entry& entry, Mode mode) const;
-  void Wake(const Bytes& key, Entry* entry);
+  Entry* FindOrMake(ByteView key);
+  void Grant(Entry* entry, Owner* owner, Mode mode);
+  void Enqueue(Entry* entry, Waiter* waiter);
+  // Owners that keep the waiter from its lock: conflicting holders and conflicting waiters before it.
+  static std::vector<Owner*> Blockers(const Waiter& waiter);
+  static bool ClosesCycle(const Waiter& start);
+  Outcome Wait(Entry* entry, Waiter* waiter, std::chrono::milliseconds timeout);
+  // Grants what can be granted; forgets the entry when nothing is left of it.
+  void Settle(Entry* entry);
   void ReleaseKey(Owner* owner, const Bytes& key, uint8_t modes, Version committed, const TxnId& by);
 
   std::unordered_map<Bytes, std::unique_ptr<Entry>> entries_;

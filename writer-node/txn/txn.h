@@ -13,7 +13,10 @@
 // it sees what the holder wrote.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,6 +27,7 @@
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
 #include "common/base/status.h"
+#include "common/env/loop.h"
 #include "common/wire/request.h"
 #include "writer-node/buffer_pool/buffer_pool.h"
 #include "writer-node/storage_client/storage.h"
@@ -50,6 +54,8 @@ struct TxnOptions {
   std::chrono::milliseconds lock_timeout{0};
   // borealis.transaction_bytes_max: of the encoded commit request.
   size_t bytes_max = 64u << 20;
+  // Local consistency never reads below it: the session's last commit, so that it sees its own writes.
+  Version min_version;
 };
 
 struct StatementOptions {
@@ -63,8 +69,9 @@ struct StatementOptions {
 enum class FailureKind {
   kNone,
   kSerialization,     // 40001; conflict() says with whom, when known
-  kStaleStatement,    // read committed: a row lock was waited for and the row changed: the statement must run
-                      // again from RollbackTo its own savepoint with a new BeginStatement; never shown to a user
+  kStaleStatement,    // a row lock was waited for and the row changed since the snapshot, but the snapshot is this
+                      // statement's own: as long as nothing of the statement was sent to the client, call
+                      // RestartStatement() and run it again; else it is 40001 like kSerialization
   kDeadlock,          // 40P01
   kLockNotAvailable,  // 55P03: NOWAIT or lock_timeout
   kTooLarge,          // 54000
@@ -114,6 +121,9 @@ class Txn {
   Version snapshot() const { return snapshot_; }
   // False when the snapshot came from the local version (start_local).
   bool snapshot_is_strong() const { return snapshot_strong_; }
+  // Undoes everything of the statement but its row locks (and keeps none of its READs) and drops its snapshot, so
+  // that the statement can run again under a new, strong one. Only after kStaleStatement or a kRunAgain.
+  void RestartStatement();
   enum class StrongCheck { kStands, kRunAgain };
   // Makes a start_local snapshot strong by a ReadIndex. kStands: nothing was committed in between, what was read
   // stands. kRunAgain: everything of the statement was undone (locks stay held) and a newer strong snapshot
@@ -143,6 +153,13 @@ class Txn {
   // Undoes writes and locks made since; READ accesses stay. The savepoint stays usable.
   void RollbackTo(Savepoint savepoint);
 
+  // ---- own writes, for the catalog's overlay of uncommitted DDL
+  // Calls `visit` for each buffered write of [start, end), in key order; none stands for a delete.
+  void VisitWrites(ByteView start, ByteView end,
+                   const std::function<void(ByteView, std::optional<ByteView>)>& visit) const;
+  // Changes whenever a write to the system keyspace was made or undone; 0 while there was none.
+  uint64_t system_writes() const { return system_writes_; }
+
   // ---- end
   // Sends one request, or none when there is nothing to certify. After any return the transaction is over and its
   // locks are released. kConflict (conflict() is set), kUnavailable, kOutcomeUnknown, kFenced,
@@ -151,7 +168,7 @@ class Txn {
   void Rollback();
   bool active() const { return active_; }
   // True when Commit would send a request.
-  bool needs_certification() const { return !accesses_.empty() && has_recorded_access(); }
+  bool needs_certification() const;
   bool has_writes() const;
 
   // From another fiber of the same loop: a lock wait of this transaction ends with kCancelled.
@@ -167,21 +184,42 @@ class Txn {
 
  private:
   friend class TxnManager;
-  struct KeyAccess;
-  struct Undo;
-  struct ReadRange;
+  // Everything this transaction does with one key. base[kind - 1] is the oldest snapshot under which it made an
+  // access of that kind; kNoBase: it made none; kPendingBase: made before the statement had a snapshot.
+  struct KeyAccess {
+    static constexpr uint64_t kNoBase = UINT64_MAX;
+    static constexpr uint64_t kPendingBase = UINT64_MAX - 1;
+    std::array<uint64_t, 6> base{kNoBase, kNoBase, kNoBase, kNoBase, kNoBase, kNoBase};
+    wire::Op op = wire::Op::kNone;
+    AccessKind write_kind = AccessKind::kUpdate;  // when op is set
+    Bytes value;
+  };
+  // The state of a key before a change, and the row lock that came with the change (0 = none).
+  struct Undo {
+    Bytes key;
+    KeyAccess before;
+    uint8_t locked = 0;
+  };
+  struct ReadRange {
+    Bytes start;
+    Bytes end;
+    uint64_t base;
+  };
 
   Txn(TxnManager* manager, const TxnOptions& options);
-  bool has_recorded_access() const;
   Status Fail(FailureKind kind, Code code, std::string message);
   Status CheckWritable();
-  KeyAccess& Touch(ByteView key);
-  void RecordLock(ByteView key, AccessKind mode);
+  // The entry of a key, after its present state was saved for undo.
+  KeyAccess& Touch(ByteView key, uint8_t locked);
+  void AddBase(KeyAccess* access, AccessKind kind);
   Status Write(ByteView key, wire::Op op, ByteView value, AccessKind kind);
+  void UndoTo(size_t position, bool keep_locks, bool keep_reads);
+  Status CheckSize();
+  Status TakeSnapshot();
   Status CheckReleased(ByteView key, AccessKind mode, const LockTable::Released& released);
-  Status BuildRequest(wire::RequestBuilder* builder) const;
-  Status ConflictFromVerdict(const wire::Verdict& verdict, const wire::RequestBuilder& builder);
-  void ResolvePending();
+  void BuildRequest(wire::RequestBuilder* builder) const;
+  Result<CommitResult> Judge(const wire::Verdict& verdict, const wire::RequestBuilder& builder);
+  void ResolvePending(Version base);
   void End(Version committed);
 
   TxnManager* const manager_;
@@ -194,12 +232,17 @@ class Txn {
   bool snapshot_strong_ = false;
   bool start_local_ = false;
 
-  LockTable::Owner owner_;
+  std::unique_ptr<LockTable::Owner> owner_ = std::make_unique<LockTable::Owner>();
   // Ordered by key: scans merge with it.
-  std::map<Bytes, std::unique_ptr<KeyAccess>, std::less<>> accesses_;
+  std::map<Bytes, KeyAccess, std::less<>> accesses_;
   std::vector<ReadRange> read_ranges_;
   std::vector<Undo> undo_;
-  size_t statement_start_ = 0;  // position in undo_
+  size_t statement_start_ = 0;         // position in undo_
+  size_t statement_start_ranges_ = 0;  // position in read_ranges_
+  uint64_t statement_ = 0;             // count of BeginStatement
+  uint64_t snapshot_statement_ = 0;    // the one that took the snapshot
+  bool has_pending_bases_ = false;
+  uint64_t system_writes_ = 0;
   size_t bytes_ = 0;            // of keys and values in accesses_ and read_ranges_
 
   TxnId id_;
@@ -208,10 +251,16 @@ class Txn {
 };
 
 // One for each writer process. Borrows storage and reader, which must outlive it, as it must its Txns.
-class TxnManager {
+//
+// The row locks of a commit are kept until the stream has reached its version, at most for kLockLingerMax: the
+// next local transaction on such a row that starts at the local version then sees the commit, instead of losing
+// certification against it.
+class TxnManager : public storage_client::StreamObserver {
  public:
-  TxnManager(storage_client::Storage* storage, buffer_pool::Reader* reader)
-      : storage_(storage), reader_(reader) {}
+  static constexpr std::chrono::milliseconds kLockLingerMax{1000};
+
+  TxnManager(storage_client::Storage* storage, buffer_pool::Reader* reader);
+  ~TxnManager() override;
 
   std::unique_ptr<Txn> Begin(const TxnOptions& options);
 
@@ -221,8 +270,8 @@ class TxnManager {
   // The name of an incarnation's writer; empty when it is not known. Cached; may read.
   std::string WriterName(Incarnation incarnation);
 
-  // Newest version this writer knows to exist: the stream's or that of its own last commit.
-  Version LocalVersion() const;
+  // Position of the applied stream.
+  Version LocalVersion() const { return storage_->local_version(); }
   // Version of the oldest snapshot in use; LocalVersion() when none is.
   Version OldestSnapshot() const;
 
@@ -231,12 +280,25 @@ class TxnManager {
   LockTable& locks() { return locks_; }
   size_t active() const { return active_.size(); }
 
+  void OnApplied(const wire::StreamRequest&) override {}
+  void OnAdvanced(Version up_to) override;
+  void OnGap(Version new_base) override { OnAdvanced(new_base); }
+
  private:
   friend class Txn;
+  // Locks of a transaction that committed at `version`, above the stream.
+  struct Lingering {
+    Version version;
+    TxnId txn;
+    std::unique_ptr<LockTable::Owner> owner;
+    env::TimerId timer = env::TimerId::kNone;
+    env::Loop* loop = nullptr;
+  };
+  void Linger(std::unique_ptr<LockTable::Owner> owner, Version version, const TxnId& txn);
   storage_client::Storage* const storage_;
   buffer_pool::Reader* const reader_;
   LockTable locks_;
-  Version last_commit_;
+  std::list<Lingering> lingering_;
   std::map<const Txn*, Version> active_;  // snapshot, 0 = none yet
   std::unordered_map<Incarnation, std::string> writer_names_;
 };
