@@ -1,0 +1,36 @@
+"""Borealis as plain processes (scripts/cluster) with six members and three writers, as a target of scripts/bench."""
+import json
+import pathlib
+import shutil
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Processes:
+    name = "Borealis, 6 members"
+
+    def __init__(self, directory, build, members=6, writers=3):
+        self.directory, self.build, self.members, self.writers = directory, build, members, writers
+        self.database = "postgres"
+
+    def cluster(self, *arguments):
+        done = subprocess.run([ROOT / "scripts" / "cluster", *map(str, arguments), "--dir", self.directory],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+        if done.returncode:
+            raise RuntimeError(done.stdout[-3000:])
+        return done.stdout
+
+    def start(self):
+        self.cluster("up", "--members", self.members, "--writers", self.writers, "--build-dir", self.build)
+        status = json.loads(self.cluster("status", "--json"))
+        self.hosts = [("127.0.0.1", writer["port"]) for writer in status["writers"]]
+        self.user, self.password = status["user"], status["password"]
+
+    def pids(self):
+        status = json.loads(self.cluster("status", "--json"))
+        return [node["pid"] for node in status["writers"] + status["members"]]
+
+    def stop(self):
+        self.cluster("down")
+        shutil.rmtree(self.directory, ignore_errors=True)
