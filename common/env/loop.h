@@ -43,10 +43,10 @@ class Loop {
   virtual const Clock& clock() const = 0;
 };
 
-// Runs the function on the loop's thread and waits for its result. Deadlocks by design when the
-// loop is stopped or the caller blocks it; from the loop's own thread it just calls. Not for a
-// simulated loop. For set-up, tests and admin calls, not for hot paths.
-void RunOnLoop(Loop& loop, Task task);
+// Runs the function on the loop's thread and waits for its end; from the loop's own thread it just
+// calls. False when the loop was stopped before the function ran. Not for a simulated loop. For
+// set-up, tests and admin calls, not for hot paths.
+bool RunOnLoop(Loop& loop, Task task);
 
 // The real loop: an Asio io_context run by one thread of its own. Owner's rule: construct, furnish,
 // Start(); Stop() from another thread; then destroy what lives on the loop, then the loop.

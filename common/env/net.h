@@ -70,6 +70,9 @@ struct ListenOptions {
   // Accepted streams are spread over these loops in turn; on_accept runs on the stream's loop, so
   // with several loops it must be thread-safe. Empty: the network's own loop.
   std::vector<Loop*> loops;
+  // Breaks a stream whose peer has not acknowledged sent bytes for so long. 0: only keep-alive
+  // watches, so that a slow but living reader is never cut off.
+  Duration peer_timeout = Duration(0);
 };
 
 class Network {
@@ -89,8 +92,8 @@ class Network {
   virtual Loop& loop() = 0;
 };
 
-// TCP over Asio on the loop, with TCP_NODELAY, keep-alive and a user timeout (a peer that vanished
-// breaks the stream within about 10 s). The loop outlives network, listeners and streams. Destroy
+// TCP over Asio on the loop, with TCP_NODELAY and keep-alive (an idle stream whose peer vanished
+// breaks within about 12 s). Streams made by Connect have a peer timeout of 10 s. The loop outlives network, listeners and streams. Destroy
 // these on the loop's thread or when it is stopped.
 std::unique_ptr<Network> MakeAsioNetwork(AsioLoop& loop);
 

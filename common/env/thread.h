@@ -38,7 +38,8 @@ void SetThreadName(const std::string& name);
 // Blocks the calling thread. For fault hooks (Pause) and tests; everything else waits on a loop.
 void BlockThreadFor(Duration duration);
 
-// A fixed number of threads over a bounded queue. Thread-safe.
+// A fixed number of threads over a bounded queue. Thread-safe. With no threads, Submit() runs the
+// task itself: so a simulation stays on one thread.
 class WorkerPool {
  public:
   WorkerPool(std::string name, size_t threads, size_t queue_max);
