@@ -454,6 +454,7 @@ Result<CommitResult> Txn::Judge(const wire::Verdict& verdict, const wire::Reques
     case wire::VerdictKind::kStale:
     case wire::VerdictKind::kMalformed:
     case wire::VerdictKind::kRetryElsewhere:
+    case wire::VerdictKind::kUnknown:
       break;
   }
   return Internal("commit of " + id_.ToString() + " ended with an impossible verdict");
