@@ -11,9 +11,10 @@
 //   - a join:              the left child's row followed by the right child's
 // A node computes its output row as its comment says.
 //
-// Parameters. $1..$user_params come from the client. Numbers from user_params + 1 to total_params are
+// Parameters. kParam's slot n - 1 is parameter n. $1..$user_params come from the client. Numbers from user_params + 1 to total_params are
 // internal: a nested loop or a subplan sets them from its current row before its inner side is opened
 // (again), and expressions inside read them as parameters. They never hold a value across executions.
+// kOuterColumn does not occur in a plan.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,7 @@
 
 #include "common/base/ids.h"
 #include "common/sql/expr.h"
+#include "common/sql/functions.h"
 #include "common/sql/types.h"
 #include "writer-node/catalog/descriptors.h"
 #include "writer-node/catalog/snapshot.h"
@@ -150,8 +152,10 @@ struct VirtualScan final : PlanNode, TableAccess {
 // A set-returning function in FROM. Yields the function's columns, then the ordinal (int8) if asked for.
 struct FunctionScan final : PlanNode {
   FunctionScan() : PlanNode(NodeKind::kFunctionScan) {}
-  ExprPtr call;  // over parameters: a set-returning call, or a scalar one (one row)
-  bool set_returning = false;
+  const sql::Function* function = nullptr;  // returns_set
+  std::vector<sql::TypeOid> arg_types;      // as resolved
+  std::vector<ExprPtr> args;                // over parameters; a strict function with a NULL: no rows
+  ExprPtr scalar;                           // instead of a function: one row of this value
   bool ordinality = false;
   std::string alias;
 };
@@ -198,13 +202,14 @@ struct Limit final : UnaryNode {
 };
 
 struct AggregateCall {
-  const sql::FunctionInfo* function = nullptr;  // count(*) has no arguments
-  std::vector<ExprPtr> args;                    // over the child's row
+  const sql::Aggregate* aggregate = nullptr;
+  std::vector<sql::TypeOid> arg_types;  // as resolved
+  std::vector<ExprPtr> args;            // over the child's row; none for count(*)
   bool distinct = false;
-  ExprPtr filter;                               // may be null
-  std::vector<ExprPtr> order_by;                // over the child's row; keys below, slot = position
+  ExprPtr filter;                 // may be null
+  std::vector<ExprPtr> order_by;  // over the child's row; order_keys[i].slot = i
   std::vector<SortKey> order_keys;
-  sql::Type type;                               // of the result
+  sql::Type type;                 // of the result
 };
 
 // Groups by the values of `keys`; yields the keys, then the calls' results. Without keys exactly one row,
@@ -345,8 +350,9 @@ struct Delete final : DmlNode {
 
 // ----------------------------------------------------------------------------------- the plan
 
-// A sub-select inside an expression; the expression names it by its position in Plan::subplans and says
-// what it makes of the rows (sql::SubqueryKind).
+// A sub-select inside an expression: sql::ExprKind::kSubplan, whose slot is the position in
+// Plan::subplans and whose subplan_kind says what it makes of the rows. It has one column (kExists: any
+// number), of which ANY and ALL compare each value with args[0] by `function`.
 struct Subplan {
   PlanPtr plan;
   std::vector<ParamBinding> bindings;  // over the row of the expression; empty: run once, keep the answer
