@@ -114,8 +114,8 @@ void AsioStreamCore::FinishRead(const asio::error_code& error, size_t n) {
   done(status);
 }
 
-// The reactor only fills the buffer on this thread, inside the loop's poll: after cancel() it either
-// has the bytes already, and then tells them, or never will. cancel() also ends the wait for
+// The reactor only fills the buffer on this thread, inside the loop's poll: after cancel() it
+// either has the bytes already, and then tells them, or never will. cancel() also ends the wait for
 // writability; its handler starts that anew.
 void AsioStreamCore::CancelRead() {
   if (!reading_) return;
@@ -161,8 +161,8 @@ void AsioStreamCore::Flush() {
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return WaitWritable();
     if (sent < 0) {
-      return Break(Unavailable("write to " + peer_address_ + ": " +
-                               std::generic_category().message(errno)));
+      return Break(
+          Unavailable("write to " + peer_address_ + ": " + std::generic_category().message(errno)));
     }
     Consume(static_cast<size_t>(sent));
     if (static_cast<size_t>(sent) < total) return WaitWritable();  // full: no need to be told so

@@ -9,12 +9,12 @@ namespace {
 class RealClock : public Clock {
  public:
   MonotonicTime Monotonic() const override {
-    return MonotonicTime(std::chrono::duration_cast<Duration>(
-        std::chrono::steady_clock::now().time_since_epoch()));
+    return MonotonicTime(
+        std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
   }
   WallTime Wall() const override {
-    return WallTime(std::chrono::duration_cast<Duration>(
-        std::chrono::system_clock::now().time_since_epoch()));
+    return WallTime(
+        std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()));
   }
 };
 

@@ -31,7 +31,8 @@ struct FiberEvent::Waiter {
 
 class Fiber : public std::enable_shared_from_this<Fiber> {
  public:
-  Fiber(Loop& l, std::string n, Task b) : loop(l), name(std::move(n)), body(std::move(b)), ended(l) {}
+  Fiber(Loop& l, std::string n, Task b)
+      : loop(l), name(std::move(n)), body(std::move(b)), ended(l) {}
 
   void Start(size_t stack_bytes) {
     stack = TakeFiberStack(stack_bytes);
@@ -121,9 +122,13 @@ void Fiber::RunBody() {
   }
 }
 
-bool FiberHandle::done() const { return fiber_ == nullptr || fiber_->done; }
+bool FiberHandle::done() const {
+  return fiber_ == nullptr || fiber_->done;
+}
 
-bool FiberHandle::cancelled() const { return fiber_ != nullptr && fiber_->cancelled; }
+bool FiberHandle::cancelled() const {
+  return fiber_ != nullptr && fiber_->cancelled;
+}
 
 void FiberHandle::Cancel() {
   if (done()) return;
@@ -144,10 +149,18 @@ FiberHandle Spawn(Loop& loop, std::string name, Task body, FiberOptions options)
   return FiberHandle(std::move(fiber));
 }
 
-bool InFiber() { return current_fiber != nullptr; }
-Loop& CurrentFiberLoop() { return Current().loop; }
-FiberHandle CurrentFiber() { return FiberHandle(Current().shared_from_this()); }
-bool FiberCancelled() { return Current().cancel_requested(); }
+bool InFiber() {
+  return current_fiber != nullptr;
+}
+Loop& CurrentFiberLoop() {
+  return Current().loop;
+}
+FiberHandle CurrentFiber() {
+  return FiberHandle(Current().shared_from_this());
+}
+bool FiberCancelled() {
+  return Current().cancel_requested();
+}
 
 void FiberYield() {
   Fiber& fiber = Current();
@@ -161,11 +174,19 @@ Status FiberSleep(Duration duration) {
   return status.code() == Code::kDeadlineExceeded ? Status::Ok() : status;
 }
 
-FiberCancelShield::FiberCancelShield() { ++Current().shields; }
-FiberCancelShield::~FiberCancelShield() { --Current().shields; }
+FiberCancelShield::FiberCancelShield() {
+  ++Current().shields;
+}
+FiberCancelShield::~FiberCancelShield() {
+  --Current().shields;
+}
 
-Status FiberEvent::Wait() { return Block(std::nullopt, /*cancellable=*/true); }
-Status FiberEvent::WaitFor(Duration timeout) { return Block(timeout, /*cancellable=*/true); }
+Status FiberEvent::Wait() {
+  return Block(std::nullopt, /*cancellable=*/true);
+}
+Status FiberEvent::WaitFor(Duration timeout) {
+  return Block(timeout, /*cancellable=*/true);
+}
 void FiberEvent::WaitUncancellable() {
   Status status = Block(std::nullopt, /*cancellable=*/false);
   BOREALIS_CHECK(status.ok());
@@ -227,7 +248,9 @@ void FiberMutex::Unlock() {
   }
 }
 
-FiberGroup::~FiberGroup() { BOREALIS_CHECK(fibers_.empty()); }
+FiberGroup::~FiberGroup() {
+  BOREALIS_CHECK(fibers_.empty());
+}
 
 FiberHandle FiberGroup::Spawn(std::string name, Task body, FiberOptions options) {
   auto it = fibers_.emplace(fibers_.end());

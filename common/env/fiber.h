@@ -11,7 +11,8 @@
 //   clean-up block. Nothing is unwound by force: destructors run as in any function.
 // - Waking is by Post: Notify() never switches to the woken fiber itself.
 // - An exception that leaves a fiber's function ends the process with a message.
-// - Stacks are mapped with a guard page below (an overflow faults instead of corrupting) and pooled.
+// - Stacks are mapped with a guard page below (an overflow faults instead of corrupting) and
+// pooled.
 //   The default of 256 KiB counts only as far as it is touched. Keep big arrays off it, and bound
 //   recursion over user input.
 #pragma once

@@ -44,8 +44,12 @@ thread_local StackPool stack_pool;
 
 }  // namespace
 
-char* FiberStack::bottom() const { return mapping + PageBytes(); }
-size_t FiberStack::usable_bytes() const { return mapping_bytes - PageBytes(); }
+char* FiberStack::bottom() const {
+  return mapping + PageBytes();
+}
+size_t FiberStack::usable_bytes() const {
+  return mapping_bytes - PageBytes();
+}
 
 FiberStack TakeFiberStack(size_t stack_bytes) {
   const size_t page = PageBytes();

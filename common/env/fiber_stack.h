@@ -38,14 +38,14 @@ class SwitchContext {
   static void Enter(SwitchContext* self);
   void FinishSwitch();
 
-  void* context_ = nullptr;         // where to go on; set by whoever switched away last
-  SwitchContext* from_ = nullptr;   // who switched here last
+  void* context_ = nullptr;        // where to go on; set by whoever switched away last
+  SwitchContext* from_ = nullptr;  // who switched here last
   void (*entry_)(void*) = nullptr;
   void* argument_ = nullptr;
   const void* stack_bottom_ = nullptr;
   size_t stack_bytes_ = 0;
-  // The C++ runtime keeps caught and in-flight exceptions per thread; each side has its own, so that
-  // a fiber may block inside a catch block.
+  // The C++ runtime keeps caught and in-flight exceptions per thread; each side has its own, so
+  // that a fiber may block inside a catch block.
   struct ExceptionState {
     void* caught = nullptr;
     unsigned int uncaught = 0;

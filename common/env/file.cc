@@ -171,8 +171,7 @@ class RealFileSystem : public FileSystem {
     return std::unique_ptr<File>(std::make_unique<PosixFile>(path, fd));
   }
 
-  Result<std::unique_ptr<File>> CreateZeroFilled(const std::string& path,
-                                                 uint64_t size) override {
+  Result<std::unique_ptr<File>> CreateZeroFilled(const std::string& path, uint64_t size) override {
     ASSIGN_OR_RETURN(int fd, OpenDescriptor(path, O_RDWR | O_CREAT | O_TRUNC));
     auto file = std::make_unique<PosixFile>(path, fd);
     const Bytes zeros(std::min<uint64_t>(size, kZeroChunkBytes), '\0');

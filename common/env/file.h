@@ -38,10 +38,10 @@ class File {
 };
 
 enum class OpenMode {
-  kRead,          // must exist
-  kReadWrite,     // must exist
-  kCreate,        // read and write; created if missing (the directory entry needs SyncDir)
-  kCreateNew,     // read and write; kAlreadyExists if there
+  kRead,       // must exist
+  kReadWrite,  // must exist
+  kCreate,     // read and write; created if missing (the directory entry needs SyncDir)
+  kCreateNew,  // read and write; kAlreadyExists if there
 };
 
 // Held until destroyed, or until the process dies.

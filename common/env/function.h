@@ -54,8 +54,9 @@ class UniqueFunction<R(Args...)> {
  private:
   static constexpr size_t kInlineBytes = 56;
   template <typename D>
-  static constexpr bool kFits = sizeof(D) <= kInlineBytes && alignof(D) <= alignof(void*) &&
-                                std::is_nothrow_move_constructible_v<D>;
+  static constexpr bool kFits =
+      sizeof(D) <= kInlineBytes &&
+      alignof(D) <= alignof(void*) && std::is_nothrow_move_constructible_v<D>;
 
   struct Operations {
     R (*call)(void* storage, Args&&... args);

@@ -1,5 +1,5 @@
-// One turn: asio runs the handlers of all that is ready, then the posted tasks run (including, for a
-// few rounds, those which they post, so that what a woken fiber sends still leaves in this turn),
+// One turn: asio runs the handlers of all that is ready, then the posted tasks run (including, for
+// a few rounds, those which they post, so that what a woken fiber sends still leaves in this turn),
 // then those of turn end. Only a turn that leaves nothing behind blocks in epoll_wait.
 #include "common/env/loop.h"
 
@@ -107,7 +107,9 @@ bool AsioLoop::InLoopThread() const {
   return current_loop == impl_.get() || impl_->state != Impl::State::kRunning;
 }
 
-const Clock& AsioLoop::clock() const { return SystemClock(); }
+const Clock& AsioLoop::clock() const {
+  return SystemClock();
+}
 
 void AsioLoop::Impl::Run() {
   current_loop = this;

@@ -58,7 +58,8 @@ class AsioLoop final : public Loop {
 
   void Start();
   // Tasks posted before the call still run (for at most 64 further turns, as they may post again);
-  // pending timers and reads do not. Waits for the thread. Idempotent. Never from the loop's thread.
+  // pending timers and reads do not. Waits for the thread. Idempotent. Never from the loop's
+  // thread.
   void Stop();
 
   void Post(Task task) override;

@@ -46,18 +46,19 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
 
   void Accept() {
     AsioLoop& target = AsAsio(*options_.loops[next_++ % options_.loops.size()]);
-    acceptor_.async_accept(target.impl().io, [self = shared_from_this(), &target](
-                                                 const asio::error_code& error, tcp::socket socket) {
-      if (self->closed_) return;
-      if (!error) {
-        self->HandOver(target, std::move(socket));
-        return self->Accept();
-      }
-      // Out of descriptors or memory, or the client has gone: neither is this listener's end.
-      self->loop_.RunAfter(kAcceptRetry, [self] {
-        if (!self->closed_) self->Accept();
-      });
-    });
+    acceptor_.async_accept(
+        target.impl().io,
+        [self = shared_from_this(), &target](const asio::error_code& error, tcp::socket socket) {
+          if (self->closed_) return;
+          if (!error) {
+            self->HandOver(target, std::move(socket));
+            return self->Accept();
+          }
+          // Out of descriptors or memory, or the client has gone: neither is this listener's end.
+          self->loop_.RunAfter(kAcceptRetry, [self] {
+            if (!self->closed_) self->Accept();
+          });
+        });
   }
 
   void Close() {
@@ -127,13 +128,14 @@ class Connector : public std::enable_shared_from_this<Connector> {
     asio::error_code not_numeric;
     asio::ip::address numeric = asio::ip::make_address(target.host, not_numeric);
     if (!not_numeric) return Connect({tcp::endpoint(numeric, target.port)});
-    resolver_.async_resolve(
-        target.host, std::to_string(target.port), tcp::resolver::numeric_service,
-        [self = shared_from_this()](const asio::error_code& error, tcp::resolver::results_type found) {
-          if (!self->done_) return;
-          if (error) return self->Fail(error);
-          self->Connect({found.begin(), found.end()});
-        });
+    resolver_.async_resolve(target.host, std::to_string(target.port),
+                            tcp::resolver::numeric_service,
+                            [self = shared_from_this()](const asio::error_code& error,
+                                                        tcp::resolver::results_type found) {
+                              if (!self->done_) return;
+                              if (error) return self->Fail(error);
+                              self->Connect({found.begin(), found.end()});
+                            });
   }
 
  private:

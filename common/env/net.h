@@ -93,8 +93,8 @@ class Network {
 };
 
 // TCP over Asio on the loop, with TCP_NODELAY and keep-alive (an idle stream whose peer vanished
-// breaks within about 12 s). Streams made by Connect have a peer timeout of 10 s. The loop outlives network, listeners and streams. Destroy
-// these on the loop's thread or when it is stopped.
+// breaks within about 12 s). Streams made by Connect have a peer timeout of 10 s. The loop outlives
+// network, listeners and streams. Destroy these on the loop's thread or when it is stopped.
 std::unique_ptr<Network> MakeAsioNetwork(AsioLoop& loop);
 
 // What a fiber uses. All answer kCancelled when the fiber is cancelled.

@@ -36,6 +36,8 @@ ShutdownSignals::~ShutdownSignals() {
   impl_->set.cancel(ignored);
 }
 
-void IgnoreSigPipe() { std::signal(SIGPIPE, SIG_IGN); }
+void IgnoreSigPipe() {
+  std::signal(SIGPIPE, SIG_IGN);
+}
 
 }  // namespace borealis::env

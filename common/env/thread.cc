@@ -16,23 +16,28 @@ Thread::Thread(std::string name, Task body)
         body();
       }) {}
 
-Thread::~Thread() { BOREALIS_CHECK(!thread_.joinable()); }
+Thread::~Thread() {
+  BOREALIS_CHECK(!thread_.joinable());
+}
 
 void Thread::Join() {
   BOREALIS_CHECK(!IsCurrent());
   if (thread_.joinable()) thread_.join();
 }
 
-void BlockThreadFor(Duration duration) { std::this_thread::sleep_for(duration); }
+void BlockThreadFor(Duration duration) {
+  std::this_thread::sleep_for(duration);
+}
 
-WorkerPool::WorkerPool(std::string name, size_t threads, size_t queue_max)
-    : queue_max_(queue_max) {
+WorkerPool::WorkerPool(std::string name, size_t threads, size_t queue_max) : queue_max_(queue_max) {
   for (size_t i = 0; i < threads; ++i) {
     threads_.emplace_back(name + "-" + std::to_string(i), [this] { Run(); });
   }
 }
 
-WorkerPool::~WorkerPool() { Stop(); }
+WorkerPool::~WorkerPool() {
+  Stop();
+}
 
 Status WorkerPool::Submit(Task task) {
   {
