@@ -186,8 +186,9 @@ class Raft {
   // call* were answered by a quorum; appends count, so under load there is no extra message. A read
   // never joins a round that left before it: what leaves within the same TakeReady left after it.
   // Before the leader committed an entry of its own term, reads wait for that. On a follower the
-  // question is forwarded; forwarded or not, an answer may never come: the caller keeps a deadline.
-  // kNotLeader without a known leader, kResourceExhausted beyond pending_reads_max.
+  // question is forwarded; then the answer may come more than once. Forwarded or not, it may never
+  // come: the caller keeps a deadline. kNotLeader without a known leader, kResourceExhausted beyond
+  // pending_reads_max.
   Status ReadIndex(uint64_t context);
 
   // Leader only: hands leadership to a voter that has caught up, or gives up after an election
