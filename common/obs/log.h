@@ -43,9 +43,10 @@ struct Field {
   Field(std::string_view k, T v) : key(k), value(std::to_string(v)) {}
   // Strong ids and whatever else writes itself to a stream.
   template <typename T>
-    requires(!std::integral<T> && !std::convertible_to<T, std::string_view> &&
-             requires(std::ostream& out, const T& v) { out << v; })
-  Field(std::string_view k, const T& v) : key(k) {
+  requires(!std::integral<T> && !std::convertible_to<T, std::string_view> &&
+           requires(std::ostream & out, const T& v) { out << v; })
+      Field(std::string_view k, const T& v)
+      : key(k) {
     std::ostringstream out;
     out << v;
     value = out.str();

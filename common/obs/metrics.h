@@ -39,7 +39,7 @@ class Gauge {
 };
 
 // Counts of whole numbers (microseconds, bytes, items) in fixed buckets: four for each power of
-// two, so that a quantile is off by at most 19%. Exposed as a histogram with one bucket a power of
+// two, so that a quantile is off by at most 25%. Exposed as a histogram with one bucket a power of
 // two (times `scale`).
 class Histogram {
  public:
@@ -49,7 +49,7 @@ class Histogram {
   // The upper bound of the bucket that holds quantile q (0 to 1); 0 when empty.
   uint64_t Quantile(double q) const;
 
-  static constexpr size_t kBuckets = 256;
+  static constexpr size_t kBuckets = 252;
   static size_t BucketOf(uint64_t value);
   // The largest value in the bucket.
   static uint64_t BucketMax(size_t bucket);

@@ -23,8 +23,7 @@ class AdminServer {
 
   // Before Start(). Method "/borealis.v1.StorageAdmin/Status".
   template <typename Request, typename Response>
-  void Handle(const std::string& method,
-              std::function<Result<Response>(const Request&)> handler) {
+  void Handle(const std::string& method, std::function<Result<Response>(const Request&)> handler) {
     HandleRaw(method, [handler = std::move(handler)](const std::string& in) -> Result<std::string> {
       Request request;
       if (!request.ParseFromString(in)) return InvalidArgument("malformed request message");

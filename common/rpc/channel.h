@@ -1,9 +1,9 @@
-// Channels: ordered frames between two programs of one cluster, over a Stream. Loop thread only. The
-// simulator implements the same interface.
+// Channels: ordered frames between two programs of one cluster, over a Stream. Loop thread only.
+// The simulator implements the same interface.
 #pragma once
 
+#include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -18,8 +18,8 @@ namespace borealis::rpc {
 
 class Channel;
 
-// Receives what comes over a channel. Outlives it. A handler may send, close and destroy any channel
-// in its calls, also the calling one.
+// Receives what comes over a channel. Outlives it. A handler may send, close and destroy any
+// channel in its calls, also the calling one.
 class ChannelHandler {
  public:
   virtual ~ChannelHandler() = default;
@@ -56,10 +56,19 @@ class Channel {
   virtual const std::string& peer_address() const = 0;
 };
 
+// Counted into by all channels that are given it; for metrics. Any thread may read.
+struct ChannelStats {
+  std::atomic<uint64_t> frames_sent{0}, frames_received{0};
+  std::atomic<uint64_t> bytes_sent{0}, bytes_received{0};
+  // Batches handed to the stream (a system call each while the socket takes all), and reads.
+  std::atomic<uint64_t> writes{0}, reads{0};
+};
+
 struct ChannelOptions {
   size_t payload_max = kFramePayloadMax;
   size_t pending_bytes_max = 1u << 30;
   env::Duration hello_timeout = std::chrono::seconds(3);
+  ChannelStats* stats = nullptr;  // outlives the channels
 };
 
 // Accepts channels. Handed-over channels stay when the server is destroyed.
@@ -68,8 +77,8 @@ class ChannelServer {
   // On the channel's loop. The owner sets the handler and keeps the channel, or drops it.
   using OnChannel = std::function<void(std::unique_ptr<Channel>)>;
 
-  // Listens at once; the error names the address. `hello` is asked for at each accept, as its id may
-  // change. At most 1,024 connections may be before their hello; more are refused.
+  // Listens at once; the error names the address. `hello` is asked for at each accept, as its id
+  // may change. At most 1,024 connections may be before their hello; more are refused.
   static Result<std::unique_ptr<ChannelServer>> Start(env::Network& network,
                                                       const std::string& address,
                                                       std::function<Hello()> hello,
@@ -114,7 +123,8 @@ class ChannelClient {
   virtual ~ChannelClient() = default;
   // Null while down.
   virtual Channel* channel() = 0;
-  // Drops the open channel, if any, and dials at once (for a changed address).
+  // Drops the open channel, if any (without on_down), and dials at once: for a changed address, or
+  // a peer that is connected but silent.
   virtual void Reconnect() = 0;
 };
 
