@@ -97,8 +97,8 @@ TEST(StateMachineTest, BelowTheWatermarkNothingIsEvaluated) {
   EXPECT_EQ(log.CommitOne(Put({w, 2}, 5, 0, "a")).kind, VerdictKind::kStale);
   EXPECT_EQ(log.CommitOne(Put({w, 3}, 2, 0, "b", 2)).version, Version(2));
   // A watermark at or above the request itself counts as the one before it.
-  EXPECT_EQ(log.CommitOne(Put({w, 4}, 3, 0, "b", 99)).version, Version(3));
-  EXPECT_EQ(log.CommitOne(Put({w, 4}, 3, 0, "b", 99)).version, Version(3));
+  EXPECT_EQ(log.CommitOne(Put({w, 4}, 3, 2, "b", 99)).version, Version(3));
+  EXPECT_EQ(log.CommitOne(Put({w, 4}, 3, 2, "b", 99)).version, Version(3));
   EXPECT_EQ(log.machine().verdict_table().kept(), 1u);
 }
 
