@@ -22,6 +22,7 @@ borealis_external(cpprest cpprest boost_system OpenSSL::SSL OpenSSL::Crypto)
 borealis_external(libpq pq)
 target_include_directories(external_libpq SYSTEM INTERFACE /usr/include/postgresql)
 borealis_external(benchmark benchmark)
+borealis_external(gtest GTest::gtest)
 borealis_external(xxhash)
 target_compile_definitions(external_xxhash INTERFACE XXH_INLINE_ALL)
 
