@@ -75,7 +75,8 @@ class Log : public raft::LogReader {
   // member must not vote or acknowledge). kInvalidArgument when the log belongs to another cluster
   // or member, kUnsupported for a format of a later version, kUnavailable when another process has
   // it open, kIoError. `fs` and `clock` (for latencies) are borrowed and outlive the log.
-  static Result<std::unique_ptr<Log>> Open(env::FileSystem* fs, const env::Clock* clock, Options options);
+  static Result<std::unique_ptr<Log>> Open(env::FileSystem* fs, const env::Clock* clock,
+                                           Options options);
   ~Log() override;
 
   const Recovered& recovered() const;
@@ -90,6 +91,12 @@ class Log : public raft::LogReader {
   // Entries before `index` are not needed any more: whole segments below it are recycled. What
   // remains readable starts at FirstIndex(). kInvalidArgument beyond LastIndex() + 1.
   Status TrimPrefix(LogIndex index);
+
+  // Zero-fills a bit of the next segment (at least `bytes`, in small synced steps), so that
+  // beginning it will cost no more than its header. To be called between writes, after their
+  // acknowledgements. A failure is no error: the segment is then made when it is needed, and that
+  // may fail.
+  void PrepareSpare(size_t bytes);
 
   // raft::LogReader. Reads check each record's CRC: kCorruption with file and offset.
   LogIndex FirstIndex() const override;

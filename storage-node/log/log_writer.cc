@@ -1,0 +1,202 @@
+#include "storage-node/log/log_writer.h"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+
+#include "common/env/thread.h"
+
+namespace borealis::log {
+namespace {
+
+size_t BytesOf(const Batch& batch) {
+  size_t bytes = 256;
+  for (const raft::Entry& entry : batch.entries) bytes += entry.Size();
+  return bytes;
+}
+
+}  // namespace
+
+// One thread at a time has the writer's role (writing_); it takes from the queue's front, so the
+// order of the queue is the order on disk, whichever thread writes.
+class LogWriter::Impl {
+ public:
+  Impl(Log* log, bool threaded, WriterOptions options) : log_(log), options_(options) {
+    if (threaded) thread_ = env::Thread("log-writer", [this] { Run(); });
+  }
+
+  void Append(Batch batch, Done done) {
+    std::unique_lock lock(mu_);
+    // One batch is always let in, or one larger than the bound would wait for ever.
+    room_.wait(lock, [this] { return stopped_ || queue_bytes_ < options_.queue_bytes_max; });
+    if (stopped_) {
+      lock.unlock();
+      done(Cancelled("the log writer has stopped"));
+      return;
+    }
+    Enqueue(std::move(batch), std::move(done));
+    if (thread_.joinable()) {
+      work_.notify_one();
+      return;
+    }
+    DrainInline(&lock);
+  }
+
+  Status AppendSync(const Batch& batch) {
+    Status result;
+    bool finished = false;
+    std::unique_lock lock(mu_);
+    if (stopped_) return Cancelled("the log writer has stopped");
+    Enqueue(batch, [&](const Status& status) {
+      result = status;
+      finished = true;
+    });
+    // Either this thread gets the role and writes the queue up to its own batch, or the thread that
+    // has it does so in its next round.
+    while (!finished) {
+      if (writing_) {
+        idle_.wait(lock);
+      } else {
+        WriteSome(&lock);
+      }
+    }
+    DrainInline(&lock);
+    return result;
+  }
+
+  bool Idle() const {
+    std::lock_guard lock(mu_);
+    return queue_.empty() && !writing_;
+  }
+
+  Status TrimPrefix(LogIndex index) {
+    std::unique_lock lock(mu_);
+    idle_.wait(lock, [this] { return !writing_; });
+    writing_ = true;
+    lock.unlock();
+    Status status = log_->TrimPrefix(index);
+    lock.lock();
+    EndTurn();
+    DrainInline(&lock);
+    return status;
+  }
+
+  void Stop() {
+    {
+      std::lock_guard lock(mu_);
+      stopped_ = true;
+      work_.notify_all();
+      room_.notify_all();
+    }
+    if (thread_.joinable()) thread_.Join();
+  }
+
+ private:
+  struct Item {
+    Batch batch;
+    Done done;
+    size_t bytes;
+  };
+
+  // The rest needs mu_.
+  void Enqueue(Batch batch, Done done) {
+    size_t bytes = BytesOf(batch);
+    batch.must_sync = true;  // `done` promises it
+    queue_bytes_ += bytes;
+    queue_.push_back({std::move(batch), std::move(done), bytes});
+  }
+
+  // Without a thread, whoever ends a turn sees to what others queued meanwhile.
+  void DrainInline(std::unique_lock<std::mutex>* lock) {
+    if (thread_.joinable()) return;
+    while (!queue_.empty() && !writing_) WriteSome(lock);
+  }
+
+  void EndTurn() {
+    writing_ = false;
+    idle_.notify_all();
+    if (!queue_.empty()) work_.notify_one();
+  }
+
+  // Takes a group off the queue, writes it, and tells. Requires that nobody writes and the queue is
+  // not empty; releases the lock meanwhile.
+  void WriteSome(std::unique_lock<std::mutex>* lock) {
+    writing_ = true;
+    std::vector<Item> group;
+    size_t bytes = 0;
+    while (!queue_.empty() &&
+           (group.empty() || bytes + queue_.front().bytes <= options_.group_bytes_max)) {
+      bytes += queue_.front().bytes;
+      group.push_back(std::move(queue_.front()));
+      queue_.pop_front();
+    }
+    lock->unlock();
+    std::vector<const Batch*> batches;
+    for (const Item& item : group) {
+      const Batch& b = item.batch;
+      bool empty = !b.hard_state && b.peer_memory.empty() && b.entries.empty();
+      if (!empty) batches.push_back(&b);
+    }
+    if (failed_.ok() && !batches.empty()) failed_ = log_->WriteBatches(batches);
+    Status status = failed_;
+    for (const Item& item : group) item.done(status);
+    if (status.ok()) log_->PrepareSpare(bytes);
+    group.clear();
+    lock->lock();
+    queue_bytes_ -= bytes;
+    room_.notify_all();
+    EndTurn();
+  }
+
+  void Run() {
+    std::unique_lock lock(mu_);
+    while (true) {
+      work_.wait(lock, [this] { return stopped_ || (!queue_.empty() && !writing_); });
+      if (!queue_.empty() && !writing_) {
+        WriteSome(&lock);
+      } else if (stopped_ && queue_.empty()) {
+        return;
+      } else {
+        idle_.wait(lock, [this] { return !writing_; });
+      }
+    }
+  }
+
+  Log* const log_;
+  const WriterOptions options_;
+  env::Thread thread_;
+  Status failed_;  // of the one who has the writer's role
+
+  mutable std::mutex mu_;
+  std::condition_variable work_;  // something to write, or stopping
+  std::condition_variable idle_;  // a turn has ended
+  std::condition_variable room_;  // the queue became shorter
+  std::deque<Item> queue_;
+  size_t queue_bytes_ = 0;  // with what is being written
+  bool writing_ = false;
+  bool stopped_ = false;
+};
+
+LogWriter::LogWriter(Log* log, bool threaded, WriterOptions options)
+    : impl_(std::make_unique<Impl>(log, threaded, options)) {}
+LogWriter::~LogWriter() {
+  Stop();
+}
+
+void LogWriter::Append(Batch batch, Done done) {
+  impl_->Append(std::move(batch), std::move(done));
+}
+Status LogWriter::AppendSync(const Batch& batch) {
+  return impl_->AppendSync(batch);
+}
+bool LogWriter::Idle() const {
+  return impl_->Idle();
+}
+Status LogWriter::TrimPrefix(LogIndex index) {
+  return impl_->TrimPrefix(index);
+}
+void LogWriter::Stop() {
+  impl_->Stop();
+}
+
+}  // namespace borealis::log
