@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/status.h"
+#include "common/env/fiber.h"
 #include "writer-node/catalog/snapshot.h"
 #include "writer-node/storage_client/storage.h"
 #include "writer-node/txn/txn.h"
@@ -60,9 +62,10 @@ class Catalog : public storage_client::StreamObserver {
   // nextval: from a cached range of this writer, refilled by an autonomous transaction. Never rolled back.
   // `sequence` comes from the statement's snapshot: its epoch invalidates older ranges. Exhausted: kResourceExhausted with
   // PostgreSQL's message (SQLSTATE 2200H).
-  Result<int64_t> NextVal(const SequenceDescriptor& sequence);
+  // `txn`: the caller's transaction, in case the sequence was made in it (then its state is only there); may be null.
+  Result<int64_t> NextVal(txn::Txn* txn, const SequenceDescriptor& sequence);
   // setval(seq, value, is_called): autonomous; raises the epoch. kInvalidArgument when out of bounds (22003).
-  Status SetVal(const SequenceDescriptor& sequence, int64_t value, bool is_called);
+  Status SetVal(txn::Txn* txn, const SequenceDescriptor& sequence, int64_t value, bool is_called);
   // last_value and is_called as SELECT from the sequence shows them.
   struct SequenceState {
     int64_t last_value = 1;
@@ -90,12 +93,15 @@ class Catalog : public storage_client::StreamObserver {
     uint64_t next = 0;
     uint64_t end = 0;
   };
+  // Values first, first + increment, ... `left` of them, cached under `epoch`.
   struct SequenceRange {
+    explicit SequenceRange(env::Loop& loop) : mutex(loop) {}
     uint64_t epoch = 0;
     int64_t next = 0;
     uint64_t left = 0;
-    uint64_t size = 1;  // of the last refill
-    bool refilling = false;
+    uint64_t size = 0;  // of the last refill
+    env::MonotonicTime refilled;
+    env::FiberMutex mutex;  // held by the fiber that refills
   };
 
   Status Bootstrap(const BootstrapOptions& options);
@@ -104,18 +110,22 @@ class Catalog : public storage_client::StreamObserver {
   Status Apply(const PendingChange& change);
   void Trim();
   Result<uint64_t> NewId(ByteView counter, IdRange* range);
-  Result<SequenceRange> Refill(const SequenceDescriptor& sequence, uint64_t want);
+  Status Refill(const SequenceDescriptor& sequence, SequenceRange* range);
+  // Runs a short transaction of its own until it commits: ids, sequences. `body` may run several times.
+  Status Autonomous(const std::function<Status(txn::Txn*)>& body);
 
   txn::TxnManager* const manager_;
   std::deque<Published> published_;
   std::vector<PendingChange> queued_;  // arrived while loading
+  SnapshotPtr latest_;
   bool loaded_ = false;
   bool loading_ = false;
+  uint64_t gaps_ = 0;                  // OnGap calls, so that a load knows it was overtaken
   Status broken_;                      // a row of the stream did not decode
   IdRange table_ids_;
   IdRange oids_;
   uint64_t row_ids_ = 0;
-  std::map<TableId, SequenceRange> sequence_ranges_;
+  std::map<TableId, std::unique_ptr<SequenceRange>> sequence_ranges_;
   // The overlay made last, so that a transaction with DDL does not rebuild it for each statement.
   struct Overlay {
     const txn::Txn* txn = nullptr;
