@@ -69,7 +69,7 @@ struct ListenOptions {
   int backlog = 512;
   // Accepted streams are spread over these loops in turn; on_accept runs on the stream's loop, so
   // with several loops it must be thread-safe. Empty: the network's own loop.
-  std::vector<Loop*> loops;
+  std::vector<Loop*> loops = {};
   // Breaks a stream whose peer has not acknowledged sent bytes for so long. 0: only keep-alive
   // watches, so that a slow but living reader is never cut off.
   Duration peer_timeout = Duration(0);

@@ -96,13 +96,13 @@ void DialChannel(env::Network& network, const std::string& address, Hello hello,
                  env::UniqueFunction<void(Result<std::unique_ptr<Channel>>)> done);
 
 struct ChannelClientOptions {
-  ChannelOptions channel;
+  ChannelOptions channel = {};
   env::Duration dial_timeout = std::chrono::seconds(1);
   env::Duration backoff_min = std::chrono::milliseconds(10);
   env::Duration backoff_max = std::chrono::seconds(1);
   // Asked for before each dial; the address may change (pods move).
-  std::function<std::string()> address;
-  std::function<Hello()> hello;
+  std::function<std::string()> address = {};
+  std::function<Hello()> hello = {};
 };
 
 // Keeps one channel to a peer: dials, and dials again with a jittered, doubling back-off when it
@@ -111,10 +111,10 @@ struct ChannelClientOptions {
 class ChannelClient {
  public:
   struct Events {
-    std::function<void(Channel&)> on_up;
-    std::function<void(const Status&)> on_down;   // an open channel ended
-    std::function<void(const Status&)> on_retry;  // a dial failed (for the log)
-    std::function<void(uint8_t type, uint64_t request_id, ByteView payload)> on_frame;
+    std::function<void(Channel&)> on_up = {};
+    std::function<void(const Status&)> on_down = {};   // an open channel ended
+    std::function<void(const Status&)> on_retry = {};  // a dial failed (for the log)
+    std::function<void(uint8_t type, uint64_t request_id, ByteView payload)> on_frame = {};
   };
   // Starts to dial. `random` (for the jitter) and the network outlive it. Destruction closes, and
   // calls nothing. An event may destroy the client only by posting.

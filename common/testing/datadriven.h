@@ -58,7 +58,8 @@ struct TestCase {
 // Returns the actual output; a missing final newline is added.
 using CaseHandler = std::function<std::string(const TestCase&)>;
 
-// Runs each case of the file in order and reports differences as gtest failures. Repo-relative path.
+// Runs each case of the file in order and reports differences as gtest failures. Repo-relative
+// path.
 void RunDataDriven(const std::string& path, const CaseHandler& handler);
 // Each file below the directory whose name does not begin with a dot, sorted; fails when there is
 // none. `make_handler` is called anew for each file.

@@ -1,19 +1,18 @@
 // A file system in memory that forgets what was not synced, and fails when told to.
 //
-// Model: each file has the contents that survive a power cut (`durable`) and the writes since the
-// last Sync(), in order. Each directory has the entries that survive and the changes since SyncDir.
-// Crash() throws the unsynced away; what a real disk may keep of it is chosen by CrashOptions: a
-// seeded subset of the unsynced writes survives, cut into 512-byte sectors, so that a record can be
-// torn anywhere and a later write can survive an earlier one. Like ext4, a rename replaces its
-// target atomically: after a crash the name holds the old or the new file.
+// Model: a file has the contents that survive a power cut and, in order, the writes and truncations
+// since its last Sync(). Directory entries likewise have a surviving state and, in order, the
+// creations, renames and removals since SyncDir (a file's Sync() does not make its name durable).
+// MakeDirs and RemoveTree are durable at once. Crash() throws the unsynced away. With a seed it
+// keeps a random part, as real disks do: of the directory operations a prefix of their order (a
+// journal); of each file's data nothing, everything, a prefix whose last write is torn, or any
+// 512-byte sectors at all, so that a later write can survive an earlier one. A rename replaces its
+// target atomically.
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -26,7 +25,7 @@ enum class FileOp : uint8_t { kOpen, kRead, kWrite, kSync, kTruncate, kRename, k
 inline constexpr size_t kFileOps = 8;
 
 struct CrashOptions {
-  // Without: nothing unsynced survives. With: a random part does.
+  // Without: nothing unsynced survives. With: a random part of it.
   std::optional<uint64_t> keep_unsynced_seed;
   size_t sector_bytes = 512;
 };
@@ -58,7 +57,8 @@ class SimFileSystem : public env::FileSystem {
   // `partial_bytes` of it are written first. From then on calls succeed again, unless `sticky`.
   void FailNth(FileOp op, uint64_t nth, Status status, size_t partial_bytes = 0,
                bool sticky = false);
-  // Each call of any operation consults this first; kOk lets it through. Null removes it.
+  // Each call of any operation consults this first; kOk lets it through. Null removes it. It runs
+  // under the file system's lock and must not call it.
   void SetFaultHook(std::function<Status(FileOp, const std::string& path)> hook);
   void ClearFaults();
   // Calls so far.

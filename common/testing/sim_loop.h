@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/env/clock.h"
@@ -95,6 +96,7 @@ class SimWorld {
   std::vector<SimLoop*> loops_;
   uint64_t next_timer_ = 1;
   size_t tasks_run_ = 0;
+  const std::thread::id thread_ = std::this_thread::get_id();
 };
 
 }  // namespace borealis::testing
