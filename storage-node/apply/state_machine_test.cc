@@ -96,9 +96,10 @@ TEST(StateMachineTest, BelowTheWatermarkNothingIsEvaluated) {
   EXPECT_EQ(log.CommitOne(Put({w, 1}, 1, 0, "a")).kind, VerdictKind::kStale);
   EXPECT_EQ(log.CommitOne(Put({w, 2}, 5, 0, "a")).kind, VerdictKind::kStale);
   EXPECT_EQ(log.CommitOne(Put({w, 3}, 2, 0, "b", 2)).version, Version(2));
-  // A watermark at or above the request itself counts as the one before it.
-  EXPECT_EQ(log.CommitOne(Put({w, 4}, 3, 2, "b", 99)).version, Version(3));
-  EXPECT_EQ(log.CommitOne(Put({w, 4}, 3, 2, "b", 99)).version, Version(3));
+  EXPECT_EQ(log.CommitOne(Put({w, 4}, 3, 2, "b", 3)).version, Version(3));
+  EXPECT_EQ(log.CommitOne(Put({w, 4}, 3, 2, "b", 3)).version, Version(3));
+  EXPECT_EQ(log.CommitOne(Put({w, 5}, 4, 3, "b", 5)).kind, VerdictKind::kMalformed)
+      << "a watermark that covers the request itself";
   EXPECT_EQ(log.machine().verdict_table().kept(), 1u);
 }
 
