@@ -141,6 +141,7 @@ Status Raft::Impl::CheckPeerMemory(const Message& m) {
   switch (m.type) {
     case MessageType::kAppend:
     case MessageType::kHeartbeat:
+    case MessageType::kCommit:
     case MessageType::kTimeoutNow:
     case MessageType::kReadIndex:
     case MessageType::kReadIndexResponse:
@@ -165,7 +166,8 @@ Status Raft::Impl::Step(Message message) {
 }
 
 bool Raft::Impl::StepTerm(const Message& m) {
-  bool from_leader = m.type == MessageType::kAppend || m.type == MessageType::kHeartbeat;
+  bool from_leader = m.type == MessageType::kAppend || m.type == MessageType::kHeartbeat ||
+                     m.type == MessageType::kCommit;
   if (m.term > term_) {
     bool vote_request = m.type == MessageType::kVote || m.type == MessageType::kPreVote;
     // CheckQuorum's other half: while a leader is heard of, nobody helps to replace it, unless the
@@ -209,6 +211,7 @@ Status Raft::Impl::Dispatch(Message m) {
       return Status::Ok();
     case MessageType::kAppend:
     case MessageType::kHeartbeat:
+    case MessageType::kCommit:
       // Two leaders in one term cannot be: the sender is not of this group's history.
       if (lead) return Corruption("an append of another leader of the same term");
       if (role_ != Role::kFollower) BecomeFollower(m.term, m.from);

@@ -97,7 +97,7 @@ class Raft::Impl {
   void SendAppends();
   void SendAppendsTo(MemberId peer, Progress* progress);
   bool SendOneAppend(MemberId peer, Progress* progress, bool entries_wanted = true);
-  void SendHeartbeat(MemberId peer, Progress* progress);
+  void SendPosition(MessageType type, MemberId peer, Progress* progress);
   void SendCommits();
   void AppendOwn(std::vector<ProposedEntry> entries);
   void ReadFailed(const Status& status, Progress* progress);

@@ -27,7 +27,8 @@ void Raft::Impl::TickLeader() {
   if (heartbeat_elapsed_ < options_.heartbeat_ticks) return;
   heartbeat_elapsed_ = 0;
   for (auto& [id, progress] : progress_) {
-    progress.stalled = progress.next.Prev() > progress.match;
+    progress.stalled =
+        progress.state == PeerState::kReplicate && progress.next.Prev() > progress.match;
     progress.heartbeat_wanted = true;
   }
   send_wanted_ = true;

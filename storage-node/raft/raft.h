@@ -20,8 +20,8 @@
 // There is no Advance call: Readies may be taken while earlier writes are still in flight.
 //
 // What must be durable before what leaves, and why:
-//   * kAppend, kHeartbeat, kTimeoutNow of a leader leave at once: it was elected by votes of which
-//   its
+//   * kAppend, kHeartbeat, kCommit and kTimeoutNow of a leader leave at once: it was elected by
+//   votes of which its
 //     own counted only when durable, so its term is on disk. Its own entries count towards commit
 //     only by OnDurable.
 //   * kVote (a candidate's request) waits for its own term and vote: after a crash it could

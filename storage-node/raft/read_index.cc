@@ -60,7 +60,8 @@ void Raft::Impl::StartReadRound() {
   open_reads_.clear();
   if (!covered) {
     for (auto& [id, progress] : progress_) {
-      if (IsVoter(options_.config, id) && !HasLeavingTo(id)) SendHeartbeat(id, &progress);
+      if (IsVoter(options_.config, id) && !HasLeavingTo(id))
+        SendPosition(MessageType::kHeartbeat, id, &progress);
     }
   }
   ConfirmReads();  // a group of one

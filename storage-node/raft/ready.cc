@@ -21,8 +21,8 @@ Ready Raft::Impl::TakeReady() {
   Ready ready;
   if (role_ == Role::kLeader && std::exchange(send_wanted_, false)) {
     SendAppends();
-    SendCommits();
     StartReadRound();
+    SendCommits();
   }
   SoftState soft{role_, term_, leader_};
   if (soft != last_soft_) ready.soft_state = last_soft_ = soft;

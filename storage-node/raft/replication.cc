@@ -105,7 +105,7 @@ void Raft::Impl::SendAppends() {
   for (auto& [id, progress] : progress_) {
     SendAppendsTo(id, &progress);
     bool heartbeat = std::exchange(progress.heartbeat_wanted, false);
-    if (heartbeat && !HasLeavingTo(id)) SendHeartbeat(id, &progress);
+    if (heartbeat && !HasLeavingTo(id)) SendPosition(MessageType::kHeartbeat, id, &progress);
   }
 }
 
@@ -168,11 +168,12 @@ void Raft::Impl::ReadFailed(const Status& status, Progress* progress) {
   }
 }
 
-// A heartbeat names the commit index together with its term: a follower that has that very entry
-// agrees with the leader up to there, so it may follow at once and needs not be asked first.
-void Raft::Impl::SendHeartbeat(MemberId peer, Progress* progress) {
+// A heartbeat or commit notice names the commit index together with its term: a follower that has
+// that very entry agrees with the leader up to there, so it may follow at once and needs not be
+// asked first.
+void Raft::Impl::SendPosition(MessageType type, MemberId peer, Progress* progress) {
   Message message;
-  message.type = MessageType::kHeartbeat;
+  message.type = type;
   message.to = peer;
   message.term = term_;
   message.commit = progress->next > commit_ ? commit_ : std::min(progress->match, commit_);
@@ -194,7 +195,7 @@ void Raft::Impl::SendCommits() {
         progress.next <= commit_ || HasLeavingTo(id)) {
       continue;
     }
-    SendHeartbeat(id, &progress);
+    SendPosition(MessageType::kCommit, id, &progress);
   }
 }
 
@@ -240,6 +241,7 @@ Status Raft::Impl::HandleAppend(Message m) {
 
 void Raft::Impl::HandleHeartbeat(const Message& m) {
   if (m.commit > commit_ && log_.Matches(m.commit, m.log_term)) AdvanceCommit(m.commit);
+  if (m.type == MessageType::kCommit) return;
   Message reply = Reply(m, MessageType::kHeartbeatResponse);
   if (TermDurable()) {
     Send(std::move(reply));

@@ -30,6 +30,8 @@ std::string_view MessageTypeName(MessageType type) {
       return "InstallSnapshot";
     case MessageType::kInstallSnapshotResponse:
       return "InstallSnapshotResponse";
+    case MessageType::kCommit:
+      return "Commit";
   }
   return "Unknown";
 }

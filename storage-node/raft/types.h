@@ -98,6 +98,7 @@ enum class MessageType : uint8_t {
   kTimeoutNow = 11,       // leadership transfer: campaign at once
   kInstallSnapshot = 12,  // reserved; answered with kUnsupported in this version
   kInstallSnapshotResponse = 13,
+  kCommit = 14,  // the commit index moved on and no append is about to say so; no answer
 };
 std::string_view MessageTypeName(MessageType type);
 
@@ -115,10 +116,11 @@ struct Message {
 
   // kAppend: (index, log_term) precede `entries`. kVote, kPreVote: the candidate's last entry.
   // kAppendResponse: the last index that now matches, or, with `reject`, the `index` refused.
-  // kReadIndexResponse: the index to read at. kHeartbeat: (commit, log_term) as one position.
+  // kReadIndexResponse: the index to read at. kHeartbeat, kCommit: (commit, log_term) as one
+  // position.
   LogIndex index;
   Term log_term;
-  LogIndex commit;  // kAppend, kHeartbeat: the leader's commit index
+  LogIndex commit;  // kAppend, kHeartbeat, kCommit: the leader's commit index
   bool reject = false;
   bool transfer = false;  // kVote: by order of the leader, so leases do not hold it up
   // kAppendResponse with `reject`: where the follower's log may agree (fast backtracking).
