@@ -166,6 +166,9 @@ int main(int argc, char** argv) {
   const storage_main::Flags flags = storage_main::ParseFlagsOrExit(argc, argv);
   obs::LogSink sink;
   sink.SetLevel(*obs::ParseLevel(flags.log_level));
+#if BOREALIS_PLANT_ACK_BEFORE_QUORUM
+  obs::Logger(&sink, "storage").Warning("built with a planted bug: ack_before_quorum");
+#endif
   const Status status = storage_main::Run(flags, sink);
   if (!status.ok()) {
     obs::Logger(&sink, "storage")
