@@ -34,8 +34,9 @@ struct BindOptions {
 sql::SqlResult<std::unique_ptr<Statement>> Bind(const parser::Statement& statement,
                                                 const BindOptions& options);
 
-// The source of "COPY t (columns) FROM STDIN" as an insert whose source has one text column for each
-// field of a line; and "COPY t TO" or "COPY (query) TO" as a query.
+// "COPY t (columns) FROM STDIN" as INSERT INTO t (columns) VALUES ($1, $2, ...), whose parameters have
+// their columns' types (statement->param_types; typmods in BoundCopy::column_types): run it for each
+// line with the fields as parameters. "COPY t TO" and "COPY (query) TO" as a query.
 sql::SqlResult<BoundCopy> BindCopy(const parser::CopyStmt& statement, const BindOptions& options);
 
 // CREATE TABLE and its like: checked against the catalog as far as names and types go.

@@ -103,6 +103,7 @@ struct BoundCopy {
   bool from = false;
   CopyOptions options;
   std::vector<std::string> columns;  // of the table, in the order of the fields
+  std::vector<sql::Type> column_types;  // of the fields
   catalog::TablePtr table;           // null for COPY (query)
   // from: an INSERT whose source is `columns.size()` values; else a SELECT.
   std::unique_ptr<Statement> statement;
