@@ -178,8 +178,13 @@ std::optional<ParsedBatch> ParseBatch(ByteView segment, uint64_t sequence, uint6
     chain = NextChain(sequence, chain, BodyCrc(rest.substr(at)));
     if (record->chain != chain) return std::nullopt;
     if (i > 0) batch.records.emplace_back(at, *record);
-    at += RecordBytes(record->payload.size());
-    if (at > rest.size()) return std::nullopt;
+    size_t used = kRecordHeaderBytes + record->payload.size();
+    size_t whole = RecordBytes(record->payload.size());
+    if (whole > rest.size() - at) return std::nullopt;
+    if (rest.substr(at + used, whole - used).find_first_not_of('\0') != ByteView::npos) {
+      return std::nullopt;
+    }
+    at += whole;
   }
   if (at != rest.size()) return std::nullopt;
   batch.chain = chain;

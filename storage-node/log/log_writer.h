@@ -26,9 +26,9 @@ class LogWriter {
   LogWriter(Log* log, bool threaded, WriterOptions options = {});
   ~LogWriter();  // Stop()
 
-  // Any thread. An empty batch writes nothing and is done after those before it; any other is synced,
-  // whatever its must_sync says. `done` runs on the log-writer thread (inline when not threaded); it
-  // must not block nor call this writer. After Stop: done(kCancelled).
+  // Any thread. An empty batch writes nothing and is done after those before it; any other is
+  // synced, whatever its must_sync says. `done` runs on the log-writer thread (inline when not
+  // threaded); it must not block nor call this writer. After Stop: done(kCancelled).
   void Append(Batch batch, Done done);
 
   // Writes in the calling thread, together with everything that is queued (whose `done` run here).
