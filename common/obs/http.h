@@ -15,7 +15,7 @@ namespace borealis::obs {
 
 struct HttpResponse {
   int status = 200;
-  std::string body;
+  std::string body = {};
   std::string content_type = "text/plain; charset=utf-8";
 };
 
