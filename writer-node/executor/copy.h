@@ -14,20 +14,21 @@ enum class CopyFormat : uint8_t { kText, kCsv, kBinary };
 
 struct CopyOptions {
   CopyFormat format = CopyFormat::kText;
-  char delimiter = '\t';            // csv: ','
-  std::string null_text = "\\N";    // csv: ""
+  char delimiter = '\t';          // csv: ','
+  std::string null_text = "\\N";  // csv: ""
   bool header = false;
-  char quote = '"';                 // csv
-  char escape = '"';                // csv
-  std::vector<bool> force_quote;    // csv output, by column; empty: none
+  char quote = '"';               // csv
+  char escape = '"';              // csv
+  std::vector<bool> force_quote;  // csv output, by column; empty: none
 };
 
-// COPY table FROM STDIN: takes the client's bytes in any pieces, inserts rows in batches. Constraints, defaults and
-// indexes are those of INSERT. Errors carry CONTEXT "COPY t, line 3, column a: ...".
+// COPY table FROM STDIN: takes the client's bytes in any pieces, inserts rows in batches.
+// Constraints, defaults and indexes are those of INSERT. Errors carry CONTEXT "COPY t, line 3,
+// column a: ...".
 class CopyIn {
  public:
-  // `plan` is an INSERT over a Values-less child: its `values` expressions read the file's columns as slots
-  // 0.. in the order of `column_types`.
+  // `plan` is an INSERT over a Values-less child: its `values` expressions read the file's columns
+  // as slots 0.. in the order of `column_types`.
   static sql::SqlResult<std::unique_ptr<CopyIn>> Start(planner::PlanRef plan,
                                                        std::vector<sql::Type> column_types,
                                                        std::vector<std::string> column_names,
@@ -40,7 +41,8 @@ class CopyIn {
   virtual sql::SqlResult<uint64_t> Finish() = 0;
 };
 
-// COPY ... TO STDOUT: one CopyData payload for each row (the header and binary trailer are payloads of their own).
+// COPY ... TO STDOUT: one CopyData payload for each row (the header and binary trailer are payloads
+// of their own).
 class CopyOut {
  public:
   CopyOut(std::vector<planner::OutputColumn> columns, CopyOptions options);
