@@ -37,9 +37,9 @@ struct Parameter {
   std::string unit;         // for kInt and kDouble: "ticks"; shown, not parsed
   std::string description;  // one sentence
   Change change = Change::kRestart;
-  bool required = false;               // has no default; must be given
-  std::vector<std::string> choices;    // kEnum
-  std::optional<Value> min, max;       // inclusive; numbers, durations, bytes; string: length
+  bool required = false;             // has no default; must be given
+  std::vector<std::string> choices;  // kEnum
+  std::optional<Value> min, max;     // inclusive; numbers, durations, bytes; string: length
   Value default_value;
   Value value;
   std::string source = "default";  // "default", "flag", or "file:line"
@@ -63,10 +63,10 @@ class Param {
 // Common to all kinds of registration.
 struct Spec {
   std::string name;
-  std::string description;
+  std::string description = {};
   Change change = Change::kRestart;
   bool required = false;
-  std::string unit;
+  std::string unit = {};
 };
 
 class Registry {
