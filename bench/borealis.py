@@ -23,13 +23,16 @@ class Processes:
 
     def start(self):
         self.cluster("up", "--members", self.members, "--writers", self.writers, "--build-dir", self.build)
-        status = json.loads(self.cluster("status", "--json"))
-        self.hosts = [("127.0.0.1", writer["port"]) for writer in status["writers"]]
-        self.user, self.password = status["user"], status["password"]
+        state = self.state()
+        self.hosts = [("127.0.0.1", state["port_base"] + number) for number in range(1, self.writers + 1)]
+        self.user, self.password = "postgres", pathlib.Path(self.directory, "password").read_text().strip()
+
+    def state(self):
+        return json.loads(pathlib.Path(self.directory, "cluster.json").read_text())
 
     def pids(self):
-        status = json.loads(self.cluster("status", "--json"))
-        return [node["pid"] for node in status["writers"] + status["members"]]
+        state = self.state()
+        return [node["pid"] for node in state["writers"] + state["members"]]
 
     def stop(self):
         self.cluster("down")
