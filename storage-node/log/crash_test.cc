@@ -36,10 +36,7 @@ class CrashRun {
   void Write(Log* log, int batches) {
     for (int i = 0; i < batches; i++) {
       Batch batch = NextBatch();
-      State next = states_[acked_];
-      next.Apply(batch);
-      states_.resize(acked_ + 1);
-      states_.push_back(next);
+      Attempt(batch);
       if (!log->WriteBatch(batch).ok()) return;
       acked_++;
       log->PrepareSpare(4096);
@@ -63,6 +60,13 @@ class CrashRun {
     return ::testing::AssertionFailure()
            << "the log ends at " << log->LastIndex() << ", acknowledged were "
            << states_[acked_].entries.size() << " entries";
+  }
+
+  // A batch that was written but not acknowledged.
+  void Attempt(const Batch& batch) {
+    states_.resize(acked_ + 1);
+    states_.push_back(states_[acked_]);
+    states_.back().Apply(batch);
   }
 
   size_t entries() const { return states_[acked_].entries.size(); }
@@ -116,7 +120,7 @@ class CrashRun {
   std::vector<State> states_;
 };
 
-constexpr int kBatches = 60;
+constexpr int kBatches = 90;
 
 enum class Fault { kOneCallFails, kPowerCut };
 
@@ -141,7 +145,8 @@ bool RunWithFault(Fault fault, uint64_t nth, std::optional<uint64_t> keep_seed) 
     checking = true;
     EXPECT_TRUE(run.Check(log->get())) << "call " << nth;
     checking = false;
-    run.Write(log->get(), kBatches);
+    // The second life is short, lest trimming hides what the first left behind.
+    run.Write(log->get(), life == 0 ? kBatches : static_cast<int>(nth % 4));
   }
   fs.SetFaultHook(nullptr);
   CrashOptions crash;
@@ -172,19 +177,19 @@ uint64_t RunAllFaults(Fault fault, bool torn) {
 }
 
 TEST(LogCrash, EachCallFailsOnce) {
-  EXPECT_GT(RunAllFaults(Fault::kOneCallFails, false), 250u);
+  EXPECT_GT(RunAllFaults(Fault::kOneCallFails, false), 200u);
 }
 
 TEST(LogCrash, EachCallFailsOnceAndUnsyncedWritesPartlySurvive) {
-  EXPECT_GT(RunAllFaults(Fault::kOneCallFails, true), 250u);
+  EXPECT_GT(RunAllFaults(Fault::kOneCallFails, true), 200u);
 }
 
 TEST(LogCrash, PowerCutAtEachCall) {
-  EXPECT_GT(RunAllFaults(Fault::kPowerCut, false), 250u);
+  EXPECT_GT(RunAllFaults(Fault::kPowerCut, false), 200u);
 }
 
 TEST(LogCrash, PowerCutAtEachCallAndUnsyncedWritesPartlySurvive) {
-  EXPECT_GT(RunAllFaults(Fault::kPowerCut, true), 250u);
+  EXPECT_GT(RunAllFaults(Fault::kPowerCut, true), 200u);
 }
 
 // A write torn at every sector: each part of it alone on disk.
@@ -196,8 +201,11 @@ TEST(LogCrash, TornWritesAreCut) {
     {
       auto log = MustOpen(&fs);
       run.Write(log.get(), static_cast<int>(seed % 7));
-      fs.FailNth(FileOp::kSync, 1, IoError("injected"));
-      run.Write(log.get(), 1);
+      // The power goes between write and sync.
+      Batch torn = MakeBatch(99, run.entries() + 1, 4, 2000);
+      torn.must_sync = false;
+      ASSERT_TRUE(log->WriteBatch(torn).ok());
+      run.Attempt(torn);
     }
     CrashOptions crash;
     crash.keep_unsynced_seed = seed;
@@ -207,7 +215,28 @@ TEST(LogCrash, TornWritesAreCut) {
     EXPECT_TRUE(run.Check(log.get())) << seed;
     cut += log->recovered().torn_bytes_cut > 0;
   }
-  EXPECT_GT(cut, 20u);
+  EXPECT_GT(cut, 50u);
+}
+
+// After a failed fdatasync Linux takes the pages for clean: a new process reads them, syncs without
+// an error, and they are gone after a power cut. So Open writes anew what nothing proves to be
+// durable.
+TEST(LogCrash, WhatAFailedSyncLeftInThePageCacheIsWrittenAgain) {
+  SimFileSystem fs;
+  {
+    auto log = MustOpen(&fs);
+    ASSERT_TRUE(log->WriteBatch(MakeBatch(1, 1, 3)).ok());
+    fs.FailNth(FileOp::kSync, 1, IoError("injected"));
+    EXPECT_FALSE(log->WriteBatch(MakeBatch(1, 4, 2)).ok());
+  }
+  uint64_t found = 0;
+  {
+    auto log = MustOpen(&fs);
+    found = log->LastIndex().value();
+    EXPECT_EQ(found, 5u);
+  }
+  fs.Crash();
+  EXPECT_EQ(MustOpen(&fs)->LastIndex(), LogIndex(found));
 }
 
 // The checker is checked: a disk that loses a synced write must be noticed.

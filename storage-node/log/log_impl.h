@@ -78,6 +78,7 @@ class Log::Impl {
   Status ListSegments(std::vector<uint64_t>* sequences);
   Status ScanSegment(uint64_t sequence, bool last);
   Status CheckHeader(const SegmentHeader& header, uint64_t sequence, size_t file_bytes) const;
+  Status WriteTailAgain(ByteView data);
   Status CutTail(ByteView data, uint64_t sequence, uint64_t offset);
   Status ApplyBatch(const ParsedBatch& batch);
   Status ApplyRecord(const ParsedBatch& batch, uint64_t offset, const Record& record);

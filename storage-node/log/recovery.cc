@@ -109,13 +109,31 @@ Status Log::Impl::ScanSegment(uint64_t sequence, bool last) {
   segments_.push_back(std::move(segment));
   offset_ = kSegmentHeaderBytes;
   chain_ = chain;
+  durable_offset_ = kSegmentHeaderBytes;
   while (auto batch = ParseBatch(data, sequence, offset_, chain_)) {
     RETURN_IF_ERROR(ApplyBatch(*batch));
+    durable_offset_ = std::max(durable_offset_, batch->header.durable_offset);
     offset_ += batch->header.batch_bytes;
     chain_ = batch->chain;
   }
   // What a segment that is not the last must hold stands in the next one's header: see CheckHeader.
-  return last ? CutTail(data, sequence, offset_) : Status::Ok();
+  if (!last) return Status::Ok();
+  RETURN_IF_ERROR(CutTail(data, sequence, offset_));
+  return WriteTailAgain(data);
+}
+
+// What no later batch proves to be durable may be in the page cache only, even as clean pages: after a
+// failed fdatasync Linux takes them for written, and a sync by a new process succeeds without writing
+// them. So they are written again before anything is promised on their strength.
+Status Log::Impl::WriteTailAgain(ByteView data) {
+  env::File* file = segments_.back().file.get();
+  if (offset_ > durable_offset_) {
+    ByteView tail = data.substr(durable_offset_, offset_ - durable_offset_);
+    RETURN_IF_ERROR(file->Write(durable_offset_, tail));
+  }
+  RETURN_IF_ERROR(file->Sync());
+  durable_offset_ = offset_;
+  return Status::Ok();
 }
 
 Status Log::Impl::CutTail(ByteView data, uint64_t sequence, uint64_t offset) {
@@ -206,9 +224,6 @@ Status Log::Impl::Open() {
     if (!interrupted) return Corruption("the meta file is gone from " + options_.dir);
   }
   if (sequences.empty()) RETURN_IF_ERROR(BeginSegment(0));
-  // What was read may so far be in the page cache only.
-  RETURN_IF_ERROR(segments_.back().file->Sync());
-  durable_offset_ = offset_;
   recovered_.boot_number = ++meta.boot_number;
   RETURN_IF_ERROR(fs_->WriteFileAtomic(env::JoinPath(options_.dir, kMetaName), EncodeMeta(meta)));
   recovered_.hard_state = hard_state_;
