@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <atomic>
 #include <set>
 
 #include "common/env/thread.h"
@@ -185,11 +186,11 @@ TEST(ClusterTest, NothingIsLostOrDoubledWhenLeadersAreKilled) {
       ASSERT_NE(leader, 0);
       // A request on its way when the leader dies: its fate is open, and it is sent again below.
       auto client = cluster.Client(leader);
-      std::thread racing([&] {
+      env::Thread racing("racing", [&] {
         (void)client->Commit(Put({w, i}, "counter", last, std::to_string(i)), 300);
       });
       cluster.Kill(leader, SIGKILL);
-      racing.join();
+      racing.Join();
       cluster.Start(leader);
     }
     const auto verdict =
@@ -207,6 +208,67 @@ TEST(ClusterTest, NothingIsLostOrDoubledWhenLeadersAreKilled) {
     const auto old = cluster.Client(member)->Get(Key("counter"), Version(7));
     EXPECT_EQ(**old, "7");
   }
+}
+
+// Many writers increment few counters, each by a strong read and a commit based on it, while leaders are
+// killed. Every accepted increment counts exactly once.
+TEST(ClusterTest, ConcurrentIncrementsAddUpWhileLeadersAreKilled) {
+  TestCluster cluster(3);
+  constexpr int kWriters = 8;
+  std::atomic<bool> stop{false};
+  std::atomic<int> accepted{0}, resent{0}, conflicts{0}, failures{0};
+  std::vector<env::Thread> threads;
+  std::vector<Incarnation> incarnations;
+  for (int n = 0; n < kWriters; ++n) {
+    incarnations.push_back(cluster.Allocate("w" + std::to_string(n), 1));
+  }
+  for (int n = 0; n < kWriters; ++n) {
+    threads.emplace_back("writer", [&, n] {
+      TestWriter writer(cluster);
+      uint64_t sequence = 0;
+      while (!stop) {
+        const std::string key = "counter" + std::to_string((static_cast<uint64_t>(n) + sequence) % 3);
+        Version version;
+        const auto value = writer.Read(Key(key), &version);
+        if (!value.ok()) break;
+        const int before = *value ? std::stoi(**value) : 0;
+        const auto verdict = writer.Commit(Put({incarnations[static_cast<size_t>(n)], ++sequence},
+                                               key, version, std::to_string(before + 1)));
+        if (verdict.ok() && verdict->kind == VerdictKind::kAccepted) {
+          ++accepted;
+        } else if (verdict.ok() && verdict->kind == VerdictKind::kConflict) {
+          ++conflicts;
+        } else {
+          break;
+        }
+      }
+      if (!stop) ++failures;
+      resent += writer.resent();
+    });
+  }
+  for (int kill = 0; kill < 4; ++kill) {
+    env::BlockThreadFor(std::chrono::milliseconds(400));
+    const int leader = cluster.Leader();
+    if (leader == 0) continue;
+    // Away from the question's own round, so that deaths meet writers in all their steps.
+    env::BlockThreadFor(std::chrono::microseconds(700 * kill));
+    cluster.Kill(leader, SIGKILL);
+    cluster.Start(leader);
+  }
+  stop = true;
+  for (env::Thread& thread : threads) thread.Join();
+  EXPECT_EQ(failures, 0);
+  EXPECT_GT(conflicts, 0);
+  int sum = 0;
+  for (int n = 0; n < 3; ++n) {
+    const std::string text = StrongRead(cluster, 1 + n, "counter" + std::to_string(n));
+    ASSERT_FALSE(text.empty());
+    sum += std::stoi(text);
+  }
+  EXPECT_EQ(sum, accepted);
+  RecordProperty("accepted", accepted);
+  RecordProperty("resent", resent);
+  RecordProperty("conflicts", conflicts);
 }
 
 TEST(ClusterTest, EverythingIsThereAfterAllMembersDieAtOnce) {

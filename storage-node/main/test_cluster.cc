@@ -86,7 +86,8 @@ TestCluster::TestCluster(int members, std::vector<std::string> extra_flags)
       cluster_(*ClusterId::Parse("6f9619ff-8b86-4011-b42d-00c04fc964ff")),
       ports_(FreePorts(static_cast<size_t>(members) * 3)),
       loop_("test"),
-      network_(env::MakeAsioNetwork(loop_)) {
+      network_(env::MakeAsioNetwork(loop_)),
+      writer_(std::make_unique<TestWriter>(*this)) {
   char name[] = "/tmp/borealis-storage-XXXXXX";
   if (mkdtemp(name) == nullptr) abort();
   folder_ = name;
@@ -99,7 +100,7 @@ TestCluster::~TestCluster() {
     kill(pid, SIGKILL);
     waitpid(pid, nullptr, 0);
   }
-  clients_.clear();
+  writer_.reset();
   loop_.Stop();
   network_.reset();
   if (::testing::Test::HasFailure()) {
@@ -148,7 +149,6 @@ void TestCluster::Kill(int member, int signal) {
 int TestCluster::WaitForExit(int member, int seconds) {
   const int code = Await(pids_.at(member), seconds);
   if (code != -1) pids_.erase(member);
-  clients_.erase(member);
   return code;
 }
 
@@ -176,35 +176,72 @@ int TestCluster::Leader(int seconds) {
 }
 
 Result<wire::Verdict> TestCluster::CommitAnywhere(const Bytes& request) {
+  return writer_->Commit(request);
+}
+
+TestClient* TestWriter::Connect() {
+  auto& client = clients_[target_];
+  if (client != nullptr) return client.get();
+  auto dialled = TestClient::Connect(cluster_.loop_, *cluster_.network_,
+                                     cluster_.address(target_), cluster_.cluster());
+  if (dialled.ok()) {
+    client = std::move(*dialled);
+    return client.get();
+  }
+  Nap();
+  Lost();
+  return nullptr;
+}
+
+void TestWriter::Lost() {
+  clients_.erase(target_);
+  target_ = target_ % cluster_.members() + 1;
+}
+
+void TestWriter::Redirect(MemberId leader) {
+  Nap();
+  const int hint = static_cast<int>(leader.value());
+  target_ = hint != 0 && hint != target_ ? hint : target_ % cluster_.members() + 1;
+}
+
+Result<wire::Verdict> TestWriter::Commit(const Bytes& request) {
   const auto deadline = After(30);
   for (int turn = 0; !Over(deadline); ++turn) {
-    const int member = last_leader_ != 0 ? last_leader_ : turn % members_ + 1;
-    last_leader_ = 0;
-    if (!running(member)) continue;
-    auto& client = clients_[member];
-    if (client == nullptr) {
-      auto dialled = TestClient::Connect(loop_, *network_, address(member), cluster_);
-      if (!dialled.ok()) {
-        Nap();
-        continue;
-      }
-      client = std::move(*dialled);
-    }
+    TestClient* client = Connect();
+    if (client == nullptr) continue;
+    if (turn > 0) ++resent_;
     const auto verdict = client->Commit(request, 1000);
     if (!verdict.ok()) {
-      client.reset();
-      continue;
+      Lost();
+    } else if (verdict->kind == wire::VerdictKind::kRetryElsewhere ||
+               verdict->kind == wire::VerdictKind::kUnknown) {
+      Redirect(verdict->leader);
+    } else {
+      return *verdict;
     }
-    if (verdict->kind == wire::VerdictKind::kRetryElsewhere ||
-        verdict->kind == wire::VerdictKind::kUnknown) {
-      last_leader_ = static_cast<int>(verdict->leader.value());
-      Nap();
-      continue;
-    }
-    last_leader_ = member;
-    return *verdict;
   }
   return DeadlineExceeded("no verdict in 30 s");
+}
+
+Result<std::optional<Bytes>> TestWriter::Read(ByteView key, Version* version) {
+  const auto deadline = After(30);
+  while (!Over(deadline)) {
+    TestClient* client = Connect();
+    if (client == nullptr) continue;
+    const auto read = client->ReadIndex(1000);
+    if (read.code() == Code::kNotLeader) {
+      Redirect(MemberId());
+      continue;
+    }
+    auto value = read.ok() ? client->Get(key, *read) : read.status();
+    if (!value.ok()) {
+      Lost();
+      continue;
+    }
+    *version = *read;
+    return value;
+  }
+  return DeadlineExceeded("no strong read in 30 s");
 }
 
 Incarnation TestCluster::Allocate(const std::string& name, uint64_t nonce) {

@@ -27,8 +27,7 @@ class TestCluster {
   std::unique_ptr<TestClient> Client(int member, int seconds = 10);
   // The member that answers a ReadIndex; 0 if there was none in that time.
   int Leader(int seconds = 15);
-  // Sends until there is a verdict, always the same bytes, to whoever leads. Bounded: 30 s.
-  Result<wire::Verdict> CommitAnywhere(const Bytes& request);
+  Result<wire::Verdict> CommitAnywhere(const Bytes& request);  // by a TestWriter of its own
   Incarnation Allocate(const std::string& name, uint64_t nonce);
 
   const ClusterId& cluster() const { return cluster_; }
@@ -45,10 +44,34 @@ class TestCluster {
   std::string folder_;
   std::vector<uint16_t> ports_;  // three a member
   std::map<int, pid_t> pids_;
-  int last_leader_ = 0;
-  std::map<int, std::unique_ptr<TestClient>> clients_;  // of CommitAnywhere
+  friend class TestWriter;
   env::AsioLoop loop_;
   std::unique_ptr<env::Network> network_;
+  std::unique_ptr<class TestWriter> writer_;
+};
+
+// Finds the leader and resends, as a writer does. One thread each; many beside each other.
+class TestWriter {
+ public:
+  explicit TestWriter(TestCluster& cluster) : cluster_(cluster) {}
+
+  // Sends until there is a verdict, always the same bytes, to whoever leads. Bounded: 30 s.
+  Result<wire::Verdict> Commit(const Bytes& request);
+  // A strong read on the leader. Bounded: 30 s.
+  Result<std::optional<Bytes>> Read(ByteView key, Version* version);
+  // Requests that were sent more than once.
+  int resent() const { return resent_; }
+
+ private:
+  // The member to ask next, connected; null after a short wait if it cannot be reached.
+  TestClient* Connect();
+  void Lost();
+  void Redirect(MemberId leader);
+
+  TestCluster& cluster_;
+  int target_ = 1;
+  int resent_ = 0;
+  std::map<int, std::unique_ptr<TestClient>> clients_;
 };
 
 // Runs the program with these arguments until it ends; its exit code, with stderr in *output.
