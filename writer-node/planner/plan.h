@@ -227,8 +227,8 @@ struct Distinct final : UnaryNode {
   std::vector<int> slots;
 };
 
-// The child's rows, kept and given again when the node is opened again with the same internal
-// parameters (a CTE, or the inner side of a nested loop).
+// The child's rows, kept for as long as one opening of the NestedLoop above, which reads them again for
+// each left row.
 struct Materialize final : UnaryNode {
   Materialize() : UnaryNode(NodeKind::kMaterialize) {}
 };
@@ -276,7 +276,7 @@ struct LookupJoin final : JoinNode, TableAccess {
 };
 
 // Builds a hash table of the right side. Keys are equal by the types' equality; NULLs match nothing.
-// All join kinds.
+// All join kinds. Without keys (FULL only) every pair meets.
 struct HashJoin final : JoinNode {
   HashJoin() : JoinNode(NodeKind::kHashJoin) {}
   PlanPtr right;
@@ -365,6 +365,12 @@ struct TableDependency {
 
 enum class CommandKind : uint8_t { kSelect, kInsert, kUpdate, kDelete };
 
+// Where an output column comes from, for RowDescription; zeros: computed.
+struct ColumnOrigin {
+  uint32_t table_oid = 0;
+  int16_t attnum = 0;
+};
+
 struct Plan {
   CommandKind command = CommandKind::kSelect;
   PlanPtr root;
@@ -372,6 +378,7 @@ struct Plan {
   // The columns for the client: those of the root, of which the first `visible` are sent.
   std::vector<OutputColumn> columns;
   size_t visible = 0;
+  std::vector<ColumnOrigin> origins;   // of the visible columns
   std::vector<sql::Type> param_types;  // $1..
   int user_params = 0;
   int total_params = 0;
