@@ -129,6 +129,7 @@ class Catalog : public storage_client::StreamObserver {
   // The overlay made last, so that a transaction with DDL does not rebuild it for each statement.
   struct Overlay {
     const txn::Txn* txn = nullptr;
+    uint64_t id = 0;  // an address may be used again
     uint64_t writes = 0;
     SnapshotPtr base;
     SnapshotPtr result;

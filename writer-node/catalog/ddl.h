@@ -7,9 +7,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/sql/datum.h"
 #include "writer-node/catalog/catalog.h"
 
 namespace borealis::catalog {
@@ -127,32 +129,58 @@ class Ddl {
   // CREATE ROLE / ALTER ROLE ... PASSWORD: inserts or replaces.
   Status PutRole(const RoleDescriptor& role);
 
-  // Five characters, "00000" before the first failure.
+  // Five characters; "00000" before the first failure and when the transaction itself failed (a conflict, no quorum):
+  // then Txn::failure() and the status tell.
   const std::string& sqlstate() const { return sqlstate_; }
   const std::string& detail() const { return detail_; }
   const std::string& hint() const { return hint_; }
 
  private:
-  Status Fail(std::string sqlstate, Code code, std::string message, std::string detail = "");
-  Status Begin();  // loads snapshot_
-  Result<TableDescriptor> LockTable(const std::string& schema, const std::string& name);
-  Status PutTable(TableDescriptor table, bool is_new);
-  Status TakeName(Oid schema_oid, const std::string& schema, const std::string& name);
+  Status Fail(std::string sqlstate, Code code, std::string message, std::string detail = "",
+              std::string hint = "");
+  // The catalog with everything this transaction did so far.
+  Status Begin();
+  // Begin, find, and take UPDATE on the descriptor: DML under way that used it will not commit.
+  Result<TableDescriptor> OpenTable(const std::string& schema, const std::string& name);
+  Status PutTable(TableDescriptor* table, bool is_new);
+  Status TakeName(const TableDescriptor& table, const std::string& name, char kind, TableId id,
+                  IndexId index);
+  Status PutName(Oid schema_oid, const std::string& schema, const std::string& name, char kind,
+                 TableId id, IndexId index);
   Status DropName(Oid schema_oid, const std::string& name);
-  std::string FreeName(const std::string& schema, const std::string& base);
+  // base, base1, base2, ...: the first that no relation has.
+  std::string FreeName(const std::string& schema, const std::string& base) const;
   Result<Oid> SchemaOid(const std::string& schema);
-  Status ResolveColumns(const TableDescriptor& table, const std::vector<std::string>& names,
-                        std::vector<ColumnId>* ids);
+  Status ResolveKey(const TableDescriptor& table, const std::vector<std::string>& names,
+                    std::vector<ColumnId>* ids);
+  Status CheckConstraintName(const TableDescriptor& table, const std::string& name);
+
   Status AddColumnTo(TableDescriptor* table, const NewColumn& column);
-  Status MakeSequenceFor(TableDescriptor* table, const NewColumn& column, ColumnDescriptor* made);
-  Status AddForeignKeyTo(TableDescriptor* table, const NewForeignKey& key, bool check_rows);
+  Status MakeSequenceFor(const TableDescriptor& table, const NewColumn& column, ColumnDescriptor* made);
+  Status PutSequence(const SequenceDescriptor& sequence, bool is_new);
+  Result<SequenceDescriptor> MakeSequence(const NewSequence& sequence);
+  Status DropSequenceRows(const SequenceDescriptor& sequence);
+  Status AddKeyTo(TableDescriptor* table, const std::string& name, const std::vector<std::string>& columns);
+  void AddRowIdTo(TableDescriptor* table);
   Status AddUniqueTo(TableDescriptor* table, const NewUnique& unique, bool fill);
+  Status AddForeignKeyTo(TableDescriptor* table, const NewForeignKey& key, bool check_rows);
+  Status FindReferenced(const TableDescriptor& parent, const NewForeignKey& key,
+                        ConstraintDescriptor* made);
+  Status AddChecksTo(TableDescriptor* table, const std::vector<NewCheck>& checks);
+  Status DropTableRows(const TableDescriptor& table, DropBehavior behavior);
+  // Drops foreign keys of other tables that need `index` of `table` (none: any index).
+  Status DropInbound(const TableDescriptor& table, IndexId index, DropBehavior behavior,
+                     const std::string& what);
+  Status RewriteIndexes(const TableDescriptor& old, TableDescriptor* table);
+
+  // Calls `visit` for each row of the table, decoded, and records a READ of the whole primary index: a row that
+  // another transaction commits meanwhile aborts this one.
+  using RowFunction = std::function<Status(ByteView key, ByteView row, const sql::Datum* values)>;
+  Status ForEachRow(const TableDescriptor& table, const RowFunction& visit);
   Status FillIndex(const TableDescriptor& table, const IndexDescriptor& index);
   Status CheckForeignKeyRows(const TableDescriptor& child, const ConstraintDescriptor& key,
                              const TableDescriptor& parent);
-  Status DropTableRows(const TableDescriptor& table, DropBehavior behavior);
-  using RowFunction = std::function<Status(ByteView key, ByteView row)>;
-  Status ForEachRow(const TableDescriptor& table, const RowFunction& function);
+  Result<bool> HasRows(const TableDescriptor& table);
 
   Catalog* const catalog_;
   txn::Txn* const txn_;

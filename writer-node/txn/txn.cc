@@ -16,7 +16,8 @@ std::string_view SerializationMessage() {
 
 }  // namespace
 
-Txn::Txn(TxnManager* manager, const TxnOptions& options) : manager_(manager), options_(options) {
+Txn::Txn(TxnManager* manager, const TxnOptions& options)
+    : manager_(manager), unique_id_(++manager->begun_), options_(options) {
   manager_->active_.emplace(this, Version());
 }
 

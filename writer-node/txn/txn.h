@@ -179,6 +179,9 @@ class Txn {
   // None if id() was never called and nothing was committed.
   TxnId id_if_assigned() const { return id_; }
 
+  // Unlike an address never used again within this process. Of no other meaning.
+  uint64_t unique_id() const { return unique_id_; }
+
   FailureKind failure() const { return failure_; }
   const std::optional<ConflictInfo>& conflict() const { return conflict_; }
 
@@ -223,6 +226,7 @@ class Txn {
   void End(Version committed);
 
   TxnManager* const manager_;
+  const uint64_t unique_id_;
   TxnOptions options_;
   bool active_ = true;
 
@@ -299,6 +303,7 @@ class TxnManager : public storage_client::StreamObserver {
   buffer_pool::Reader* const reader_;
   LockTable locks_;
   std::list<Lingering> lingering_;
+  uint64_t begun_ = 0;
   std::map<const Txn*, Version> active_;  // snapshot, 0 = none yet
   std::unordered_map<Incarnation, std::string> writer_names_;
 };
