@@ -6,6 +6,8 @@
 #include <set>
 
 #include "common/env/thread.h"
+#include "common/rpc/admin_client.h"
+#include "proto/admin.pb.h"
 #include "storage-node/main/test_cluster.h"
 
 namespace borealis::storage_main {
@@ -317,6 +319,58 @@ TEST(ClusterTest, SigtermHandsLeadershipOver) {
   EXPECT_NE(cluster.LogOf(leader).find("handing over leadership"), std::string::npos);
   EXPECT_EQ(cluster.CommitAnywhere(Put({w, 1}, "a", Version(0), "x"))->kind,
             VerdictKind::kAccepted);
+}
+
+TEST(ClusterTest, AdministrationAndHealth) {
+  TestCluster cluster(3);
+  const int leader = cluster.Leader();
+  ASSERT_NE(leader, 0);
+  rpc::AdminClient admin;
+  const auto status = [&](int member) {
+    return admin.Call<v1::StorageStatusRequest, v1::StorageStatusResponse>(
+        cluster.admin_address(member), "/borealis.v1.StorageAdmin/Status", {},
+        std::chrono::seconds(5));
+  };
+  auto answer = status(leader);
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_EQ(answer->role(), "leader");
+  EXPECT_EQ(answer->leader_id(), static_cast<uint64_t>(leader));
+  EXPECT_EQ(answer->cluster_id(), cluster.cluster().ToString());
+  EXPECT_EQ(answer->peers_size(), 2);
+  EXPECT_TRUE(answer->serving());
+  EXPECT_EQ(answer->boot_number(), 1u);
+  EXPECT_NE(cluster.HttpGet(leader, "/healthz").find("200"), std::string::npos);
+  EXPECT_NE(cluster.HttpGet(leader, "/readyz").find("200"), std::string::npos);
+  EXPECT_NE(cluster.HttpGet(leader, "/metrics").find("borealis_storage_log_syncs"),
+            std::string::npos);
+
+  const int target = leader % 3 + 1;
+  v1::TransferLeadershipRequest transfer;
+  transfer.set_target_member_id(static_cast<uint64_t>(target));
+  const auto moved = admin.Call<v1::TransferLeadershipRequest, v1::TransferLeadershipResponse>(
+      cluster.admin_address(leader), "/borealis.v1.StorageAdmin/TransferLeadership", transfer,
+      std::chrono::seconds(5));
+  ASSERT_TRUE(moved.ok()) << moved.status().ToString();
+  for (int i = 0; i < 100 && cluster.Leader() != target; ++i) {
+  }
+  EXPECT_EQ(cluster.Leader(), target);
+
+  // A paused leader is replaced, and follows when it wakes.
+  const Incarnation w = cluster.Allocate("w", 1);
+  v1::PauseRequest pause;
+  pause.set_duration_ms(2500);
+  const auto paused = admin.Call<v1::PauseRequest, v1::PauseResponse>(
+      cluster.admin_address(target), "/borealis.v1.StorageAdmin/Pause", pause,
+      std::chrono::seconds(5));
+  ASSERT_TRUE(paused.ok()) << paused.status().ToString();
+  ASSERT_EQ(cluster.CommitAnywhere(Put({w, 1}, "a", Version(0), "x"))->kind,
+            VerdictKind::kAccepted);
+  EXPECT_NE(cluster.Leader(), target);
+  EXPECT_EQ(StrongRead(cluster, target, "a"), "x");
+  answer = status(target);
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_EQ(answer->role(), "follower");
+  EXPECT_TRUE(answer->serving());
 }
 
 TEST(ProgramTest, WrongFlagsAndFoldersAreRefused) {

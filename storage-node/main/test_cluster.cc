@@ -117,6 +117,31 @@ std::string TestCluster::address(int member) const {
 std::string TestCluster::http_address(int member) const {
   return "127.0.0.1:" + std::to_string(ports_[static_cast<size_t>(member - 1) * 3 + 2]);
 }
+std::string TestCluster::admin_address(int member) const {
+  return "127.0.0.1:" + std::to_string(ports_[static_cast<size_t>(member - 1) * 3 + 1]);
+}
+
+std::string TestCluster::HttpGet(int member, const std::string& path) const {
+  const int s = socket(AF_INET, SOCK_STREAM, 0);
+  const timeval timeout{3, 0};
+  setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(ports_[static_cast<size_t>(member - 1) * 3 + 2]);
+  std::string text;
+  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n";
+  if (connect(s, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
+      send(s, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
+    char buffer[4096];
+    for (ssize_t n = 0; (n = recv(s, buffer, sizeof(buffer), 0)) > 0;) {
+      text.append(buffer, static_cast<size_t>(n));
+    }
+  }
+  close(s);
+  return text;
+}
+
 std::string TestCluster::LogOf(int member) const {
   return ReadAll(folder_ + "/" + std::to_string(member) + ".log");
 }

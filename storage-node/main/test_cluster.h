@@ -32,6 +32,9 @@ class TestCluster {
 
   const ClusterId& cluster() const { return cluster_; }
   std::string address(int member) const;
+  std::string admin_address(int member) const;
+  // The answer of the health server, head and body.
+  std::string HttpGet(int member, const std::string& path) const;
   std::string http_address(int member) const;
   std::string folder() const { return folder_; }
   std::string LogOf(int member) const;
