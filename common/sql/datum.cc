@@ -114,7 +114,8 @@ int CompareArrays(const ArrayValue& a, const ArrayValue& b) {
     }
     if (const int c = CompareTyped(a.element, x, y); c != 0) return c;
   }
-  return a.elements.size() < b.elements.size() ? -1 : (a.elements.size() > b.elements.size() ? 1 : 0);
+  return a.elements.size() < b.elements.size() ? -1
+                                               : (a.elements.size() > b.elements.size() ? 1 : 0);
 }
 
 std::string_view WithoutTrailingBlanks(std::string_view s) {
@@ -135,14 +136,16 @@ uint64_t Mix(uint64_t h) {
 int CompareDatums(const Datum& a, const Datum& b) {
   BOREALIS_CHECK(a.kind() == b.kind());
   switch (a.kind()) {
-    case DatumKind::kNull: return 0;
+    case DatumKind::kNull:
+      return 0;
     case DatumKind::kBool:
       return static_cast<int>(a.bool_value()) - static_cast<int>(b.bool_value());
     case DatumKind::kInt: {
       const int64_t x = a.int_value(), y = b.int_value();
       return x < y ? -1 : (x > y ? 1 : 0);
     }
-    case DatumKind::kDouble: return CompareDoubles(a.double_value(), b.double_value());
+    case DatumKind::kDouble:
+      return CompareDoubles(a.double_value(), b.double_value());
     case DatumKind::kString: {
       const int c = a.string_value().compare(b.string_value());
       return c < 0 ? -1 : (c > 0 ? 1 : 0);
@@ -150,7 +153,8 @@ int CompareDatums(const Datum& a, const Datum& b) {
     case DatumKind::kNumeric:
       if (a.encoded_numeric() == b.encoded_numeric()) return 0;
       return Numeric::Compare(a.numeric_value(), b.numeric_value());
-    case DatumKind::kArray: return CompareArrays(a.array_value(), b.array_value());
+    case DatumKind::kArray:
+      return CompareArrays(a.array_value(), b.array_value());
   }
   return 0;
 }
@@ -164,9 +168,12 @@ int CompareTyped(TypeOid type, const Datum& a, const Datum& b) {
 
 uint64_t HashDatum(const Datum& d) {
   switch (d.kind()) {
-    case DatumKind::kNull: return 0x9E3779B97F4A7C15ull;
-    case DatumKind::kBool: return Mix(d.bool_value() ? 3 : 5);
-    case DatumKind::kInt: return Mix(static_cast<uint64_t>(d.int_value()) + 0x1234567);
+    case DatumKind::kNull:
+      return 0x9E3779B97F4A7C15ull;
+    case DatumKind::kBool:
+      return Mix(d.bool_value() ? 3 : 5);
+    case DatumKind::kInt:
+      return Mix(static_cast<uint64_t>(d.int_value()) + 0x1234567);
     case DatumKind::kDouble: {
       double v = d.double_value();
       if (v == 0) v = 0;  // -0 equals 0
@@ -175,8 +182,10 @@ uint64_t HashDatum(const Datum& d) {
       std::memcpy(&bits, &v, 8);
       return Mix(bits);
     }
-    case DatumKind::kString: return std::hash<std::string_view>{}(d.string_value());
-    case DatumKind::kNumeric: return d.numeric_value().Hash();
+    case DatumKind::kString:
+      return std::hash<std::string_view>{}(d.string_value());
+    case DatumKind::kNumeric:
+      return d.numeric_value().Hash();
     case DatumKind::kArray: {
       uint64_t h = 17;
       for (const Datum& e : d.array_value().elements) h = Mix(h * 31 + HashDatum(e));

@@ -11,7 +11,9 @@
 namespace borealis::sql {
 namespace {
 
-bool IsBlank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool IsBlank(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 std::string_view Trimmed(std::string_view s) {
   while (!s.empty() && IsBlank(s.front())) s.remove_prefix(1);
@@ -51,7 +53,8 @@ SqlResult<Datum> BoolInput(std::string_view text) {
     return t.size() >= least && t.size() <= word.size() && word.substr(0, t.size()) == t;
   };
   if (prefix("true", 1) || prefix("yes", 1) || t == "on" || t == "1") return Datum::Bool(true);
-  if (prefix("false", 1) || prefix("no", 1) || prefix("off", 2) || t == "0") return Datum::Bool(false);
+  if (prefix("false", 1) || prefix("no", 1) || prefix("off", 2) || t == "0")
+    return Datum::Bool(false);
   return BadSyntax("boolean", text);
 }
 
@@ -93,11 +96,12 @@ void FloatOutput(double v, bool single, int extra_digits, std::string* out) {
     *out += buffer;
     return;
   }
-  // Shortest digits that read back the same; fixed notation for exponents -4 .. 14 (5 for real), as PostgreSQL.
-  const auto format = single ? std::to_chars(buffer, buffer + sizeof(buffer), static_cast<float>(v),
-                                             std::chars_format::scientific)
-                             : std::to_chars(buffer, buffer + sizeof(buffer), v,
-                                             std::chars_format::scientific);
+  // Shortest digits that read back the same; fixed notation for exponents -4 .. 14 (5 for real), as
+  // PostgreSQL.
+  const auto format =
+      single ? std::to_chars(buffer, buffer + sizeof(buffer), static_cast<float>(v),
+                             std::chars_format::scientific)
+             : std::to_chars(buffer, buffer + sizeof(buffer), v, std::chars_format::scientific);
   const std::string_view text(buffer, static_cast<size_t>(format.ptr - buffer));
   const size_t e = text.rfind('e');
   const int exponent = std::atoi(std::string(text.substr(e + 1)).c_str());
@@ -105,9 +109,10 @@ void FloatOutput(double v, bool single, int extra_digits, std::string* out) {
     *out += text;
     return;
   }
-  const auto fixed = single ? std::to_chars(buffer, buffer + sizeof(buffer), static_cast<float>(v),
-                                            std::chars_format::fixed)
-                            : std::to_chars(buffer, buffer + sizeof(buffer), v, std::chars_format::fixed);
+  const auto fixed =
+      single ? std::to_chars(buffer, buffer + sizeof(buffer), static_cast<float>(v),
+                             std::chars_format::fixed)
+             : std::to_chars(buffer, buffer + sizeof(buffer), v, std::chars_format::fixed);
   out->append(buffer, static_cast<size_t>(fixed.ptr - buffer));
 }
 
@@ -144,8 +149,9 @@ SqlResult<Datum> ByteaInput(std::string_view text) {
     } else if (i + 1 < text.size() && text[i + 1] == '\\') {
       out.push_back('\\');
       ++i;
-    } else if (i + 3 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '3' && text[i + 2] >= '0' &&
-               text[i + 2] <= '7' && text[i + 3] >= '0' && text[i + 3] <= '7') {
+    } else if (i + 3 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '3' &&
+               text[i + 2] >= '0' && text[i + 2] <= '7' && text[i + 3] >= '0' &&
+               text[i + 3] <= '7') {
       out.push_back(static_cast<char>((text[i + 1] - '0') << 6 | (text[i + 2] - '0') << 3 |
                                       (text[i + 3] - '0')));
       i += 3;
@@ -164,9 +170,12 @@ SqlResult<Datum> StringInput(Type type, std::string_view text) {
     case oid::kVarchar:
     case oid::kBpchar:
       return type.typmod >= 4 ? ApplyTypmod(type, Datum::String(text), false) : Datum::String(text);
-    case oid::kName: return Datum::String(text.substr(0, 63));
-    case oid::kChar: return Datum::String(text.substr(0, 1));
-    default: return Datum::String(text);
+    case oid::kName:
+      return Datum::String(text.substr(0, 63));
+    case oid::kChar:
+      return Datum::String(text.substr(0, 1));
+    default:
+      return Datum::String(text);
   }
 }
 
@@ -257,7 +266,8 @@ void RegOutput(TypeOid type, int64_t value, std::string* out, const IoContext& i
 }
 
 // ---- arrays: {a,"b c",NULL}; vectors: a b c
-SqlResult<Datum> ArrayInput(const TypeInfo& info, Type type, std::string_view text, const IoContext& io) {
+SqlResult<Datum> ArrayInput(const TypeInfo& info, Type type, std::string_view text,
+                            const IoContext& io) {
   const Type element{info.element, type.typmod};
   std::vector<Datum> elements;
   const auto bad = [&](const char* detail) {
@@ -350,15 +360,24 @@ void ArrayOutput(Type type, const ArrayValue& array, std::string* out, const IoC
 
 SqlResult<Datum> TextInput(Type type, std::string_view text, const IoContext& io) {
   switch (type.oid) {
-    case oid::kBool: return BoolInput(text);
-    case oid::kInt2: return IntInput(text, INT16_MIN, INT16_MAX, "smallint");
-    case oid::kInt4: return IntInput(text, INT32_MIN, INT32_MAX, "integer");
-    case oid::kInt8: return IntInput(text, INT64_MIN, INT64_MAX, "bigint");
-    case oid::kOid: return IntInput(text, INT32_MIN, UINT32_MAX, "oid");
-    case oid::kXid: return IntInput(text, 0, UINT32_MAX, "xid");
-    case oid::kXid8: return IntInput(text, 0, INT64_MAX, "xid8");
-    case oid::kFloat4: return FloatInput(text, true);
-    case oid::kFloat8: return FloatInput(text, false);
+    case oid::kBool:
+      return BoolInput(text);
+    case oid::kInt2:
+      return IntInput(text, INT16_MIN, INT16_MAX, "smallint");
+    case oid::kInt4:
+      return IntInput(text, INT32_MIN, INT32_MAX, "integer");
+    case oid::kInt8:
+      return IntInput(text, INT64_MIN, INT64_MAX, "bigint");
+    case oid::kOid:
+      return IntInput(text, INT32_MIN, UINT32_MAX, "oid");
+    case oid::kXid:
+      return IntInput(text, 0, UINT32_MAX, "xid");
+    case oid::kXid8:
+      return IntInput(text, 0, INT64_MAX, "xid8");
+    case oid::kFloat4:
+      return FloatInput(text, true);
+    case oid::kFloat8:
+      return FloatInput(text, false);
     case oid::kNumeric: {
       SQL_ASSIGN_OR_RETURN(Numeric value, Numeric::Parse(text));
       if (type.typmod >= 4) {
@@ -368,15 +387,20 @@ SqlResult<Datum> TextInput(Type type, std::string_view text, const IoContext& io
     }
     case oid::kDate:
     case oid::kTimestamp:
-    case oid::kTimestamptz: return DateTimeInput(type, text, io.now_micros);
-    case oid::kTime: return TimeInput(text);
-    case oid::kInterval: return IntervalInput(text);
-    case oid::kBytea: return ByteaInput(text);
+    case oid::kTimestamptz:
+      return DateTimeInput(type, text, io.now_micros);
+    case oid::kTime:
+      return TimeInput(text);
+    case oid::kInterval:
+      return IntervalInput(text);
+    case oid::kBytea:
+      return ByteaInput(text);
     case oid::kRegclass:
     case oid::kRegtype:
     case oid::kRegproc:
     case oid::kRegrole:
-    case oid::kRegnamespace: return RegInput(type.oid, text, io);
+    case oid::kRegnamespace:
+      return RegInput(type.oid, text, io);
     case oid::kText:
     case oid::kVarchar:
     case oid::kBpchar:
@@ -384,9 +408,12 @@ SqlResult<Datum> TextInput(Type type, std::string_view text, const IoContext& io
     case oid::kChar:
     case oid::kPgNodeTree:
     case oid::kAclItem:
-    case oid::kUnknown: return StringInput(type, text);
-    case oid::kVoid: return Datum::String("");
-    default: break;
+    case oid::kUnknown:
+      return StringInput(type, text);
+    case oid::kVoid:
+      return Datum::String("");
+    default:
+      break;
   }
   const TypeInfo* info = FindType(type.oid);
   if (info != nullptr && info->element != 0) return ArrayInput(*info, type, text, io);
@@ -395,12 +422,19 @@ SqlResult<Datum> TextInput(Type type, std::string_view text, const IoContext& io
 
 void TextOutput(Type type, const Datum& value, std::string* out, const IoContext& io) {
   switch (value.kind()) {
-    case DatumKind::kNull: return;
-    case DatumKind::kBool: *out += value.bool_value() ? 't' : 'f'; return;
+    case DatumKind::kNull:
+      return;
+    case DatumKind::kBool:
+      *out += value.bool_value() ? 't' : 'f';
+      return;
     case DatumKind::kDouble:
-      return FloatOutput(value.double_value(), type.oid == oid::kFloat4, io.extra_float_digits, out);
-    case DatumKind::kNumeric: *out += value.numeric_value().ToString(); return;
-    case DatumKind::kArray: return ArrayOutput(type, value.array_value(), out, io);
+      return FloatOutput(value.double_value(), type.oid == oid::kFloat4, io.extra_float_digits,
+                         out);
+    case DatumKind::kNumeric:
+      *out += value.numeric_value().ToString();
+      return;
+    case DatumKind::kArray:
+      return ArrayOutput(type, value.array_value(), out, io);
     case DatumKind::kString:
       if (type.oid == oid::kBytea) {
         *out += "\\x";
@@ -411,18 +445,21 @@ void TextOutput(Type type, const Datum& value, std::string* out, const IoContext
         *out += value.string_value();
       }
       return;
-    case DatumKind::kInt: break;
+    case DatumKind::kInt:
+      break;
   }
   switch (type.oid) {
     case oid::kDate:
     case oid::kTime:
     case oid::kTimestamp:
-    case oid::kTimestamptz: return DateTimeOutput(type.oid, value.int_value(), out);
+    case oid::kTimestamptz:
+      return DateTimeOutput(type.oid, value.int_value(), out);
     case oid::kRegclass:
     case oid::kRegtype:
     case oid::kRegproc:
     case oid::kRegrole:
-    case oid::kRegnamespace: return RegOutput(type.oid, value.int_value(), out, io);
+    case oid::kRegnamespace:
+      return RegOutput(type.oid, value.int_value(), out, io);
     default: {
       char buffer[24];
       const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value.int_value());
@@ -455,7 +492,8 @@ SqlResult<Datum> ApplyTypmod(Type type, Datum value, bool explicit_cast) {
       return Datum::Int(rest * 2 >= unit ? v - rest + unit : v - rest);
     }
     case oid::kVarchar:
-    case oid::kBpchar: break;
+    case oid::kBpchar:
+      break;
     default: {
       const TypeInfo* info = FindType(type.oid);
       if (info == nullptr || info->element == 0) return value;
@@ -468,7 +506,8 @@ SqlResult<Datum> ApplyTypmod(Type type, Datum value, bool explicit_cast) {
   }
   const auto limit = static_cast<size_t>(TypmodLength(type.typmod));
   const std::string_view text = value.string_value();
-  const size_t length = text.size() <= limit && type.oid == oid::kVarchar ? text.size() : Utf8Length(text);
+  const size_t length =
+      text.size() <= limit && type.oid == oid::kVarchar ? text.size() : Utf8Length(text);
   if (length > limit) {
     const size_t cut = Utf8Offset(text, limit);
     if (!explicit_cast && text.find_first_not_of(' ', cut) != std::string_view::npos) {
@@ -507,14 +546,17 @@ bool IsValidText(std::string_view text) {
       ++i;
       continue;
     }
-    const int extra = c >= 0xF0 && c <= 0xF4 ? 3 : c >= 0xE0 && c < 0xF0 ? 2 : c >= 0xC2 && c < 0xE0 ? 1 : 0;
+    const int extra = c >= 0xF0 && c <= 0xF4  ? 3
+                      : c >= 0xE0 && c < 0xF0 ? 2
+                      : c >= 0xC2 && c < 0xE0 ? 1
+                                              : 0;
     if (extra == 0 || i + extra >= text.size()) return false;
     for (int k = 1; k <= extra; ++k) {
       if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return false;
     }
     const auto second = static_cast<unsigned char>(text[i + 1]);
-    if ((c == 0xE0 && second < 0xA0) || (c == 0xED && second > 0x9F) || (c == 0xF0 && second < 0x90) ||
-        (c == 0xF4 && second > 0x8F)) {
+    if ((c == 0xE0 && second < 0xA0) || (c == 0xED && second > 0x9F) ||
+        (c == 0xF0 && second < 0x90) || (c == 0xF4 && second > 0x8F)) {
       return false;
     }
     i += extra + 1;
@@ -524,19 +566,63 @@ bool IsValidText(std::string_view text) {
 
 std::string QuoteIdentifier(std::string_view name) {
   // Words that PostgreSQL reserves: unquoted they would not read back as a name.
-  static constexpr std::string_view kReserved[] = {
-      "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "both", "case", "cast", "check",
-      "collate", "column", "constraint", "create", "current_date", "current_role", "current_time",
-      "current_timestamp", "current_user", "default", "deferrable", "desc", "distinct", "do", "else",
-      "end", "except", "false", "fetch", "for", "foreign", "from", "grant", "group", "having", "in",
-      "initially", "intersect", "into", "lateral", "leading", "limit", "localtime", "localtimestamp",
-      "not", "null", "offset", "on", "only", "or", "order", "placing", "primary", "references",
-      "returning", "select", "session_user", "some", "symmetric", "table", "then", "to", "trailing",
-      "true", "union", "unique", "user", "using", "variadic", "when", "where", "window", "with",
-      "between", "bigint", "bit", "boolean", "char", "character", "coalesce", "dec", "decimal", "exists",
-      "extract", "float", "greatest", "inout", "int", "integer", "interval", "least", "national", "nchar",
-      "none", "nullif", "numeric", "out", "overlay", "position", "precision", "real", "row", "setof",
-      "smallint", "substring", "time", "timestamp", "treat", "trim", "values", "varchar"};
+  static constexpr std::string_view kReserved[] = {"all",          "analyse",
+                                                   "analyze",      "and",
+                                                   "any",          "array",
+                                                   "as",           "asc",
+                                                   "both",         "case",
+                                                   "cast",         "check",
+                                                   "collate",      "column",
+                                                   "constraint",   "create",
+                                                   "current_date", "current_role",
+                                                   "current_time", "current_timestamp",
+                                                   "current_user", "default",
+                                                   "deferrable",   "desc",
+                                                   "distinct",     "do",
+                                                   "else",         "end",
+                                                   "except",       "false",
+                                                   "fetch",        "for",
+                                                   "foreign",      "from",
+                                                   "grant",        "group",
+                                                   "having",       "in",
+                                                   "initially",    "intersect",
+                                                   "into",         "lateral",
+                                                   "leading",      "limit",
+                                                   "localtime",    "localtimestamp",
+                                                   "not",          "null",
+                                                   "offset",       "on",
+                                                   "only",         "or",
+                                                   "order",        "placing",
+                                                   "primary",      "references",
+                                                   "returning",    "select",
+                                                   "session_user", "some",
+                                                   "symmetric",    "table",
+                                                   "then",         "to",
+                                                   "trailing",     "true",
+                                                   "union",        "unique",
+                                                   "user",         "using",
+                                                   "variadic",     "when",
+                                                   "where",        "window",
+                                                   "with",         "between",
+                                                   "bigint",       "bit",
+                                                   "boolean",      "char",
+                                                   "character",    "coalesce",
+                                                   "dec",          "decimal",
+                                                   "exists",       "extract",
+                                                   "float",        "greatest",
+                                                   "inout",        "int",
+                                                   "integer",      "interval",
+                                                   "least",        "national",
+                                                   "nchar",        "none",
+                                                   "nullif",       "numeric",
+                                                   "out",          "overlay",
+                                                   "position",     "precision",
+                                                   "real",         "row",
+                                                   "setof",        "smallint",
+                                                   "substring",    "time",
+                                                   "timestamp",    "treat",
+                                                   "trim",         "values",
+                                                   "varchar"};
   bool plain = !name.empty() && ((name[0] >= 'a' && name[0] <= 'z') || name[0] == '_');
   for (char c : name) {
     plain = plain && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_');

@@ -24,7 +24,8 @@ int64_t TakeBE(ByteView in, bool is_signed) {
   return static_cast<int64_t>(v << shift) >> shift;
 }
 
-SqlResult<Datum> ArrayReceive(const TypeInfo& info, Type type, ByteView bytes, const IoContext& io) {
+SqlResult<Datum> ArrayReceive(const TypeInfo& info, Type type, ByteView bytes,
+                              const IoContext& io) {
   ByteReader in(bytes);
   const uint32_t dimensions = in.U32BE();
   in.U32BE();  // flags
@@ -120,8 +121,10 @@ SqlResult<Datum> BinaryInput(Type type, ByteView bytes, const IoContext& io) {
                               static_cast<int32_t>(TakeBE(bytes.substr(12, 4), true))});
       }
       return TextInput(type, bytes, io);
-    case DatumKind::kArray: return ArrayReceive(*info, type, bytes, io);
-    case DatumKind::kNull: break;
+    case DatumKind::kArray:
+      return ArrayReceive(*info, type, bytes, io);
+    case DatumKind::kNull:
+      break;
   }
   return SqlStatus("0A000", "no binary input for type " + FormatType(type.oid));
 }
@@ -129,8 +132,11 @@ SqlResult<Datum> BinaryInput(Type type, ByteView bytes, const IoContext& io) {
 SqlStatus BinaryOutput(Type type, const Datum& value, Bytes* out, const IoContext& io) {
   const TypeInfo* info = FindType(type.oid);
   switch (value.kind()) {
-    case DatumKind::kNull: return {};
-    case DatumKind::kBool: PutBE(value.bool_value() ? 1 : 0, 1, out); return {};
+    case DatumKind::kNull:
+      return {};
+    case DatumKind::kBool:
+      PutBE(value.bool_value() ? 1 : 0, 1, out);
+      return {};
     case DatumKind::kInt:
       PutBE(static_cast<uint64_t>(value.int_value()), info != nullptr ? info->length : 8, out);
       return {};
@@ -148,9 +154,13 @@ SqlStatus BinaryOutput(Type type, const Datum& value, Bytes* out, const IoContex
       PutBE(raw, 8, out);
       return {};
     }
-    case DatumKind::kNumeric: value.numeric_value().SendTo(out); return {};
-    case DatumKind::kArray: return ArraySend(type, value.array_value(), out, io);
-    case DatumKind::kString: break;
+    case DatumKind::kNumeric:
+      value.numeric_value().SendTo(out);
+      return {};
+    case DatumKind::kArray:
+      return ArraySend(type, value.array_value(), out, io);
+    case DatumKind::kString:
+      break;
   }
   if (type.oid == oid::kInterval) {
     const Interval v = ToInterval(value);

@@ -1,10 +1,11 @@
 // Dates, timestamps and intervals: ISO 8601 output as with DateStyle 'ISO, MDY', UTC only.
+#include "common/sql/io_time.h"
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "common/sql/io.h"
-#include "common/sql/io_time.h"
 
 namespace borealis::sql {
 namespace {
@@ -12,10 +13,16 @@ namespace {
 constexpr int64_t kDaysTo2000 = 10957;  // from 1970-01-01
 constexpr int64_t kMinYear = -4713, kMaxYear = 294276;
 
-int64_t FloorDivide(int64_t a, int64_t b) { return a / b - ((a % b != 0 && (a < 0) != (b < 0)) ? 1 : 0); }
+int64_t FloorDivide(int64_t a, int64_t b) {
+  return a / b - ((a % b != 0 && (a < 0) != (b < 0)) ? 1 : 0);
+}
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsLeap(int64_t y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; }
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool IsLeap(int64_t y) {
+  return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+}
 int DaysInMonth(int64_t year, int month) {
   static constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   return month == 2 && IsLeap(year) ? 29 : kDays[month - 1];
@@ -115,7 +122,8 @@ Parsed ParseTimePart(Scanner* in, CivilTime* out) {
     out->hour = out->hour % 12 + (ampm == 'p' ? 12 : 0);
   }
   if (out->hour > 24 || out->minute > 59 || out->second > 60) return Parsed::kRange;
-  if (out->hour == 24 && (out->minute != 0 || out->second != 0 || out->micros != 0)) return Parsed::kRange;
+  if (out->hour == 24 && (out->minute != 0 || out->second != 0 || out->micros != 0))
+    return Parsed::kRange;
   return Parsed::kOk;
 }
 
@@ -156,20 +164,29 @@ Parsed ParseZone(Scanner* in, int64_t* offset, bool* found) {
 Parsed ParseWhole(std::string_view text, bool zoned, int64_t now, int64_t* out) {
   Scanner in{text};
   in.SkipBlanks();
-  if (std::isalpha(static_cast<unsigned char>(in.peek())) || (in.peek() == '-' && in.peek(1) == 'i')) {
+  if (std::isalpha(static_cast<unsigned char>(in.peek())) ||
+      (in.peek() == '-' && in.peek(1) == 'i')) {
     const bool minus = in.Take('-');
     const std::string word = in.Word();
     in.SkipBlanks();
     const int64_t today = FloorDivide(now, kMicrosPerDay) * kMicrosPerDay;
     if (!in.done()) return Parsed::kSyntax;
-    if (word == "infinity") *out = minus ? kTimestampMinusInfinity : kTimestampInfinity;
-    else if (minus) return Parsed::kSyntax;
-    else if (word == "now") *out = now;
-    else if (word == "today") *out = today;
-    else if (word == "tomorrow") *out = today + kMicrosPerDay;
-    else if (word == "yesterday") *out = today - kMicrosPerDay;
-    else if (word == "epoch") *out = -kPostgresEpochMicros;
-    else return Parsed::kSyntax;
+    if (word == "infinity")
+      *out = minus ? kTimestampMinusInfinity : kTimestampInfinity;
+    else if (minus)
+      return Parsed::kSyntax;
+    else if (word == "now")
+      *out = now;
+    else if (word == "today")
+      *out = today;
+    else if (word == "tomorrow")
+      *out = today + kMicrosPerDay;
+    else if (word == "yesterday")
+      *out = today - kMicrosPerDay;
+    else if (word == "epoch")
+      *out = -kPostgresEpochMicros;
+    else
+      return Parsed::kSyntax;
     return Parsed::kOk;
   }
   CivilTime civil;
@@ -195,7 +212,8 @@ Parsed ParseWhole(std::string_view text, bool zoned, int64_t now, int64_t* out) 
     return Parsed::kRange;
   }
   if (civil.month < 1 || civil.month > 12 || civil.day < 1 ||
-      civil.day > DaysInMonth(civil.year, civil.month) || civil.year < kMinYear || civil.year > kMaxYear) {
+      civil.day > DaysInMonth(civil.year, civil.month) || civil.year < kMinYear ||
+      civil.year > kMaxYear) {
     return Parsed::kRange;
   }
   *out = FromCivil(civil);
@@ -481,13 +499,17 @@ void IntervalOutput(const Interval& v, std::string* out) {
   if (v.micros != 0 || out->size() == start) {
     if (out->size() > start) *out += ' ';
     const bool minus = v.micros < 0;
-    const uint64_t m = minus ? 0 - static_cast<uint64_t>(v.micros) : static_cast<uint64_t>(v.micros);
-    if (minus) *out += '-';
-    else if (minus_seen) *out += '+';
+    const uint64_t m =
+        minus ? 0 - static_cast<uint64_t>(v.micros) : static_cast<uint64_t>(v.micros);
+    if (minus)
+      *out += '-';
+    else if (minus_seen)
+      *out += '+';
     char buffer[64];
     const uint64_t s = m / kMicrosPerSecond;
-    std::snprintf(buffer, sizeof(buffer), "%02llu:%02d:%02d", static_cast<unsigned long long>(s / 3600),
-                  static_cast<int>(s / 60 % 60), static_cast<int>(s % 60));
+    std::snprintf(buffer, sizeof(buffer), "%02llu:%02d:%02d",
+                  static_cast<unsigned long long>(s / 3600), static_cast<int>(s / 60 % 60),
+                  static_cast<int>(s % 60));
     *out += buffer;
     AppendFraction(static_cast<int>(m % kMicrosPerSecond), out);
   }

@@ -18,10 +18,13 @@ constexpr char kEnd = '\x01';
 
 int IntBytes(TypeOid type) {
   switch (type) {
-    case oid::kInt2: return 2;
+    case oid::kInt2:
+      return 2;
     case oid::kInt4:
-    case oid::kDate: return 4;
-    default: return 8;
+    case oid::kDate:
+      return 4;
+    default:
+      return 8;
   }
 }
 
@@ -48,7 +51,9 @@ void PutEscaped(ByteView v, Bytes* out) {
   out->push_back(kEnd);
 }
 
-Status BadKey(const char* what) { return Corruption(std::string("key column: ") + what); }
+Status BadKey(const char* what) {
+  return Corruption(std::string("key column: ") + what);
+}
 
 // Undoes the complement of descending columns byte by byte while reading.
 struct KeyReader {
@@ -124,10 +129,18 @@ void EncodeKeyColumn(const KeyColumn& column, const Datum& value, Bytes* out) {
   PutU8(out, kValue);
   const size_t start = out->size();
   switch (value.kind()) {
-    case DatumKind::kBool: PutU8(out, value.bool_value() ? 1 : 0); break;
-    case DatumKind::kInt: PutInt(column.type.oid, value.int_value(), out); break;
-    case DatumKind::kDouble: PutDouble(value.double_value(), out); break;
-    case DatumKind::kNumeric: value.numeric_value().EncodeKeyTo(out); break;
+    case DatumKind::kBool:
+      PutU8(out, value.bool_value() ? 1 : 0);
+      break;
+    case DatumKind::kInt:
+      PutInt(column.type.oid, value.int_value(), out);
+      break;
+    case DatumKind::kDouble:
+      PutDouble(value.double_value(), out);
+      break;
+    case DatumKind::kNumeric:
+      value.numeric_value().EncodeKeyTo(out);
+      break;
     case DatumKind::kString: {
       ByteView text = value.string_value();
       if (column.type.oid == oid::kBpchar) {
@@ -137,7 +150,9 @@ void EncodeKeyColumn(const KeyColumn& column, const Datum& value, Bytes* out) {
       break;
     }
     case DatumKind::kNull:
-    case DatumKind::kArray: BOREALIS_CHECK(false); break;
+    case DatumKind::kArray:
+      BOREALIS_CHECK(false);
+      break;
   }
   if (column.descending) {
     for (size_t i = start; i < out->size(); ++i) (*out)[i] = static_cast<char>(~(*out)[i]);
@@ -176,10 +191,13 @@ Status DecodeKeyColumn(const KeyColumn& column, ByteView* in, Datum* out) {
       *out = Datum::Double(v);
       return Status::Ok();
     }
-    case DatumKind::kString: return DecodeString(column, reader, out);
-    case DatumKind::kNumeric: return DecodeNumeric(reader, out);
+    case DatumKind::kString:
+      return DecodeString(column, reader, out);
+    case DatumKind::kNumeric:
+      return DecodeNumeric(reader, out);
     case DatumKind::kNull:
-    case DatumKind::kArray: break;
+    case DatumKind::kArray:
+      break;
   }
   return BadKey("not a key type");
 }

@@ -1,11 +1,12 @@
 #include "common/sql/numeric.h"
-#include "common/sql/types.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include "common/sql/types.h"
 
 namespace borealis::sql {
 namespace {
@@ -14,10 +15,25 @@ constexpr uint32_t kBase = 1000000000;
 constexpr int kLimbDigits = 9;
 using Limbs = std::vector<uint32_t>;
 
-constexpr int64_t kPow10[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
-                              1000000000, 10000000000, 100000000000, 1000000000000,
-                              10000000000000, 100000000000000, 1000000000000000,
-                              10000000000000000, 100000000000000000, 1000000000000000000};
+constexpr int64_t kPow10[] = {1,
+                              10,
+                              100,
+                              1000,
+                              10000,
+                              100000,
+                              1000000,
+                              10000000,
+                              100000000,
+                              1000000000,
+                              10000000000,
+                              100000000000,
+                              1000000000000,
+                              10000000000000,
+                              100000000000000,
+                              1000000000000000,
+                              10000000000000000,
+                              100000000000000000,
+                              1000000000000000000};
 
 void Trim(Limbs* a) {
   while (!a->empty() && a->back() == 0) a->pop_back();
@@ -83,7 +99,8 @@ uint32_t DivideSmall(Limbs* a, uint32_t divisor) {
   return static_cast<uint32_t>(rest);
 }
 
-// Knuth's algorithm D in base 10^9. Requires b not empty. Returns the quotient, *rest the remainder.
+// Knuth's algorithm D in base 10^9. Requires b not empty. Returns the quotient, *rest the
+// remainder.
 Limbs DivideLimbs(const Limbs& a, const Limbs& b, Limbs* rest) {
   if (CompareLimbs(a, b) < 0) {
     *rest = a;
@@ -163,10 +180,15 @@ Limbs LimbsOf(uint64_t v) {
   return out;
 }
 
-SqlStatus OutOfRange() { return SqlStatus("22003", "value overflows numeric format"); }
-SqlStatus DivisionByZero() { return SqlStatus("22012", "division by zero"); }
+SqlStatus OutOfRange() {
+  return SqlStatus("22003", "value overflows numeric format");
+}
+SqlStatus DivisionByZero() {
+  return SqlStatus("22012", "division by zero");
+}
 
-// The digits that PostgreSQL counts for choosing a division's scale: base-10000 weight of the first digit, and it.
+// The digits that PostgreSQL counts for choosing a division's scale: base-10000 weight of the first
+// digit, and it.
 void FirstDigit(int digits, int scale, const std::string& text, int* weight, int* first) {
   if (digits == 0) {
     *weight = 0;
@@ -194,7 +216,9 @@ Numeric Numeric::Make(Limbs limbs, bool negative, int scale) {
   return n;
 }
 
-Numeric Numeric::FromInt(int64_t v) { return FromScaled(v, 0); }
+Numeric Numeric::FromInt(int64_t v) {
+  return FromScaled(v, 0);
+}
 
 Numeric Numeric::FromScaled(int64_t units, int scale) {
   const uint64_t magnitude =
@@ -276,7 +300,8 @@ SqlResult<Numeric> Numeric::Parse(std::string_view text) {
   }
   if (i != text.size()) return bad();
   if (scale > kScaleMax + 1000) return OutOfRange();
-  if (static_cast<int64_t>(digits.size()) - scale > kIntegerDigitsMax + 1000000) return OutOfRange();
+  if (static_cast<int64_t>(digits.size()) - scale > kIntegerDigitsMax + 1000000)
+    return OutOfRange();
   if (scale < 0) {
     if (digits.find_first_not_of('0') != std::string::npos) {
       if (-scale > kIntegerDigitsMax) return OutOfRange();
@@ -313,10 +338,14 @@ std::string Numeric::CoefficientDigits() const {
 
 std::string Numeric::ToString() const {
   switch (special_) {
-    case Special::kNan: return "NaN";
-    case Special::kInfinity: return "Infinity";
-    case Special::kMinusInfinity: return "-Infinity";
-    case Special::kFinite: break;
+    case Special::kNan:
+      return "NaN";
+    case Special::kInfinity:
+      return "Infinity";
+    case Special::kMinusInfinity:
+      return "-Infinity";
+    case Special::kFinite:
+      break;
   }
   std::string digits = CoefficientDigits();
   if (static_cast<int>(digits.size()) <= scale_) digits.insert(0, scale_ + 1 - digits.size(), '0');
@@ -326,10 +355,14 @@ std::string Numeric::ToString() const {
 
 double Numeric::ToDouble() const {
   switch (special_) {
-    case Special::kNan: return std::nan("");
-    case Special::kInfinity: return HUGE_VAL;
-    case Special::kMinusInfinity: return -HUGE_VAL;
-    case Special::kFinite: break;
+    case Special::kNan:
+      return std::nan("");
+    case Special::kInfinity:
+      return HUGE_VAL;
+    case Special::kMinusInfinity:
+      return -HUGE_VAL;
+    case Special::kFinite:
+      break;
   }
   return std::strtod(ToString().c_str(), nullptr);
 }
@@ -354,13 +387,16 @@ SqlResult<int64_t> Numeric::ToInt64(std::string_view type_name) const {
   if (whole.limbs_.size() > 3) return range;
   unsigned __int128 v = 0;
   for (size_t i = whole.limbs_.size(); i-- > 0;) v = v * kBase + whole.limbs_[i];
-  const unsigned __int128 limit = static_cast<unsigned __int128>(INT64_MAX) + (whole.negative_ ? 1 : 0);
+  const unsigned __int128 limit =
+      static_cast<unsigned __int128>(INT64_MAX) + (whole.negative_ ? 1 : 0);
   if (v > limit) return range;
   const auto magnitude = static_cast<uint64_t>(v);
   return static_cast<int64_t>(whole.negative_ ? 0 - magnitude : magnitude);
 }
 
-int Numeric::digits() const { return CountDigits(limbs_); }
+int Numeric::digits() const {
+  return CountDigits(limbs_);
+}
 
 Numeric::Limbs Numeric::ScaledLimbs(int scale) const {
   if (scale == scale_ || limbs_.empty()) return limbs_;
@@ -392,14 +428,17 @@ SqlResult<Numeric> Numeric::Add(const Numeric& a, const Numeric& b) {
   return out;
 }
 
-SqlResult<Numeric> Numeric::Subtract(const Numeric& a, const Numeric& b) { return Add(a, b.Negate()); }
+SqlResult<Numeric> Numeric::Subtract(const Numeric& a, const Numeric& b) {
+  return Add(a, b.Negate());
+}
 
 SqlResult<Numeric> Numeric::Multiply(const Numeric& a, const Numeric& b) {
   if (!a.is_finite() || !b.is_finite()) {
     if (a.is_nan() || b.is_nan() || a.is_zero() || b.is_zero()) return Of(Special::kNan);
     return Of(a.negative() == b.negative() ? Special::kInfinity : Special::kMinusInfinity);
   }
-  Numeric out = Make(MultiplyLimbs(a.limbs_, b.limbs_), a.negative_ != b.negative_, a.scale_ + b.scale_);
+  Numeric out =
+      Make(MultiplyLimbs(a.limbs_, b.limbs_), a.negative_ != b.negative_, a.scale_ + b.scale_);
   if (out.scale_ > kScaleMax) out = out.Round(kScaleMax);
   SQL_RETURN_IF_ERROR(CheckRange(out));
   return out;
@@ -448,10 +487,14 @@ int Numeric::Compare(const Numeric& a, const Numeric& b) {
   if (!a.is_finite() || !b.is_finite()) {
     const auto rank = [](const Numeric& n) {
       switch (n.special_) {
-        case Special::kMinusInfinity: return 0;
-        case Special::kFinite: return 1;
-        case Special::kInfinity: return 2;
-        case Special::kNan: return 3;
+        case Special::kMinusInfinity:
+          return 0;
+        case Special::kFinite:
+          return 1;
+        case Special::kInfinity:
+          return 2;
+        case Special::kNan:
+          return 3;
       }
       return 1;
     };
@@ -476,7 +519,9 @@ Numeric Numeric::Negate() const {
   return n;
 }
 
-Numeric Numeric::Abs() const { return negative() ? Negate() : *this; }
+Numeric Numeric::Abs() const {
+  return negative() ? Negate() : *this;
+}
 
 Numeric Numeric::Round(int scale) const {
   if (!is_finite()) return *this;
@@ -511,7 +556,9 @@ Numeric Numeric::Floor() const {
   return Make(AddLimbs(t.limbs_, {1}), true, 0);
 }
 
-Numeric Numeric::Ceil() const { return Negate().Floor().Negate(); }
+Numeric Numeric::Ceil() const {
+  return Negate().Floor().Negate();
+}
 
 SqlResult<Numeric> Numeric::Sqrt() const {
   if (is_nan() || special_ == Special::kInfinity) return *this;
@@ -520,7 +567,8 @@ SqlResult<Numeric> Numeric::Sqrt() const {
   const int whole_digits = std::max(1, (digits() - scale_ + 1) / 2);
   const int scale = std::clamp(std::max(16 - whole_digits, scale_), 0, 1000);
   if (is_zero()) return Make({}, false, scale);
-  // Integer square root of coefficient * 10^(2 * (scale + 1) - scale_) by Newton's method from above.
+  // Integer square root of coefficient * 10^(2 * (scale + 1) - scale_) by Newton's method from
+  // above.
   const Limbs n = ScaledLimbs(2 * (scale + 1));
   Limbs x = PowerOfTen((CountDigits(n) + 1) / 2 + 1);
   for (;;) {
@@ -572,7 +620,8 @@ SqlResult<Numeric> Numeric::PowerInt(int64_t exponent) const {
   }
   // select_div_scale's like in power_var: 16 significant digits.
   const int whole = std::max(0, result.digits() - result.scale_);
-  const int scale = std::clamp(std::max({16 - std::max(0, whole - 1), scale_, 16 - whole}), 0, 1000);
+  const int scale =
+      std::clamp(std::max({16 - std::max(0, whole - 1), scale_, 16 - whole}), 0, 1000);
   return result.Round(std::max(scale, exponent > 0 && whole >= 1 ? 16 : scale));
 }
 

@@ -8,8 +8,12 @@ namespace {
 
 constexpr uint8_t kNegativeFlag = 4;
 enum KeyClass : uint8_t {
-  kKeyMinusInfinity = 0x10, kKeyNegative = 0x14, kKeyZero = 0x18, kKeyPositive = 0x1c,
-  kKeyInfinity = 0x20, kKeyNan = 0x24
+  kKeyMinusInfinity = 0x10,
+  kKeyNegative = 0x14,
+  kKeyZero = 0x18,
+  kKeyPositive = 0x1c,
+  kKeyInfinity = 0x20,
+  kKeyNan = 0x24
 };
 
 void PutU16BE(Bytes* out, uint16_t v) {
@@ -24,7 +28,8 @@ uint16_t TakeU16BE(ByteReader* in) {
 }  // namespace
 
 void Numeric::EncodeTo(Bytes* out) const {
-  PutU8(out, static_cast<uint8_t>(static_cast<uint8_t>(special_) | (negative_ ? kNegativeFlag : 0)));
+  PutU8(out,
+        static_cast<uint8_t>(static_cast<uint8_t>(special_) | (negative_ ? kNegativeFlag : 0)));
   if (!is_finite()) return;
   PutVarint(out, static_cast<uint64_t>(scale_));
   for (uint32_t limb : limbs_) PutU32(out, limb);
@@ -52,16 +57,21 @@ bool Numeric::Decode(ByteView bytes, Numeric* out) {
 
 void Numeric::EncodeKeyTo(Bytes* out) const {
   switch (special_) {
-    case Special::kNan: return PutU8(out, kKeyNan);
-    case Special::kInfinity: return PutU8(out, kKeyInfinity);
-    case Special::kMinusInfinity: return PutU8(out, kKeyMinusInfinity);
-    case Special::kFinite: break;
+    case Special::kNan:
+      return PutU8(out, kKeyNan);
+    case Special::kInfinity:
+      return PutU8(out, kKeyInfinity);
+    case Special::kMinusInfinity:
+      return PutU8(out, kKeyMinusInfinity);
+    case Special::kFinite:
+      break;
   }
   if (limbs_.empty()) return PutU8(out, kKeyZero);
   PutU8(out, negative_ ? kKeyNegative : kKeyPositive);
   const size_t start = out->size();
   std::string digits = CoefficientDigits();
-  const int32_t exponent = static_cast<int32_t>(digits.size()) - scale_;  // value = 0.digits * 10^exponent
+  const int32_t exponent =
+      static_cast<int32_t>(digits.size()) - scale_;  // value = 0.digits * 10^exponent
   while (digits.back() == '0') digits.pop_back();
   if (digits.size() % 2 != 0) digits += '0';
   PutU32BE(out, static_cast<uint32_t>(exponent) ^ 0x80000000u);
@@ -79,13 +89,23 @@ bool Numeric::DecodeKey(ByteView* in, Numeric* out) {
   const auto kind = static_cast<uint8_t>(in->front());
   in->remove_prefix(1);
   switch (kind) {
-    case kKeyNan: *out = Of(Special::kNan); return true;
-    case kKeyInfinity: *out = Of(Special::kInfinity); return true;
-    case kKeyMinusInfinity: *out = Of(Special::kMinusInfinity); return true;
-    case kKeyZero: *out = Numeric(); return true;
+    case kKeyNan:
+      *out = Of(Special::kNan);
+      return true;
+    case kKeyInfinity:
+      *out = Of(Special::kInfinity);
+      return true;
+    case kKeyMinusInfinity:
+      *out = Of(Special::kMinusInfinity);
+      return true;
+    case kKeyZero:
+      *out = Numeric();
+      return true;
     case kKeyNegative:
-    case kKeyPositive: break;
-    default: return false;
+    case kKeyPositive:
+      break;
+    default:
+      return false;
   }
   const uint8_t flip = kind == kKeyNegative ? 0xff : 0;
   if (in->size() < 4) return false;
@@ -126,10 +146,14 @@ void Numeric::SendTo(Bytes* out) const {
     PutU16BE(out, dscale);
   };
   switch (special_) {
-    case Special::kNan: return header(0, 0, 0xC000, 0);
-    case Special::kInfinity: return header(0, 0, 0xD000, 0);
-    case Special::kMinusInfinity: return header(0, 0, 0xF000, 0);
-    case Special::kFinite: break;
+    case Special::kNan:
+      return header(0, 0, 0xC000, 0);
+    case Special::kInfinity:
+      return header(0, 0, 0xD000, 0);
+    case Special::kMinusInfinity:
+      return header(0, 0, 0xF000, 0);
+    case Special::kFinite:
+      break;
   }
   if (limbs_.empty()) return header(0, 0, 0, static_cast<uint16_t>(scale_));
   std::string text = CoefficientDigits();

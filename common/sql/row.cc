@@ -11,23 +11,39 @@ namespace {
 constexpr uint8_t kRowFormat = 1;
 // How a value is written; three bits beside the column id. docs/formats/rows.md.
 enum Form : uint8_t {
-  kFormFalse = 0, kFormTrue = 1, kFormInt = 2, kFormDouble = 3, kFormString = 4, kFormNumeric = 5,
+  kFormFalse = 0,
+  kFormTrue = 1,
+  kFormInt = 2,
+  kFormDouble = 3,
+  kFormString = 4,
+  kFormNumeric = 5,
   kFormArray = 6
 };
 constexpr int kArrayDepthMax = 8;
 
-uint64_t ZigZag(int64_t v) { return static_cast<uint64_t>(v) << 1 ^ static_cast<uint64_t>(v >> 63); }
-int64_t UnZigZag(uint64_t v) { return static_cast<int64_t>(v >> 1) ^ -static_cast<int64_t>(v & 1); }
+uint64_t ZigZag(int64_t v) {
+  return static_cast<uint64_t>(v) << 1 ^ static_cast<uint64_t>(v >> 63);
+}
+int64_t UnZigZag(uint64_t v) {
+  return static_cast<int64_t>(v >> 1) ^ -static_cast<int64_t>(v & 1);
+}
 
 Form FormOf(const Datum& value) {
   switch (value.kind()) {
-    case DatumKind::kBool: return value.bool_value() ? kFormTrue : kFormFalse;
-    case DatumKind::kInt: return kFormInt;
-    case DatumKind::kDouble: return kFormDouble;
-    case DatumKind::kString: return kFormString;
-    case DatumKind::kNumeric: return kFormNumeric;
-    case DatumKind::kArray: return kFormArray;
-    case DatumKind::kNull: break;
+    case DatumKind::kBool:
+      return value.bool_value() ? kFormTrue : kFormFalse;
+    case DatumKind::kInt:
+      return kFormInt;
+    case DatumKind::kDouble:
+      return kFormDouble;
+    case DatumKind::kString:
+      return kFormString;
+    case DatumKind::kNumeric:
+      return kFormNumeric;
+    case DatumKind::kArray:
+      return kFormArray;
+    case DatumKind::kNull:
+      break;
   }
   BOREALIS_CHECK(false);
   return kFormFalse;
@@ -41,16 +57,20 @@ void PutBytes(ByteView v, Bytes* out) {
 void PutValue(const Datum& value, Bytes* out) {
   switch (value.kind()) {
     case DatumKind::kNull:
-    case DatumKind::kBool: return;
-    case DatumKind::kInt: return PutVarint(out, ZigZag(value.int_value()));
+    case DatumKind::kBool:
+      return;
+    case DatumKind::kInt:
+      return PutVarint(out, ZigZag(value.int_value()));
     case DatumKind::kDouble: {
       const double v = value.double_value();
       uint64_t bits;
       std::memcpy(&bits, &v, 8);
       return PutU64(out, bits);
     }
-    case DatumKind::kString: return PutBytes(value.string_value(), out);
-    case DatumKind::kNumeric: return PutBytes(value.encoded_numeric(), out);
+    case DatumKind::kString:
+      return PutBytes(value.string_value(), out);
+    case DatumKind::kNumeric:
+      return PutBytes(value.encoded_numeric(), out);
     case DatumKind::kArray: {
       const ArrayValue& array = value.array_value();
       Bytes body;
@@ -65,13 +85,21 @@ void PutValue(const Datum& value, Bytes* out) {
 bool SkipValue(uint8_t form, ByteReader* in) {
   switch (form) {
     case kFormFalse:
-    case kFormTrue: return true;
-    case kFormInt: in->Varint(); return in->ok();
-    case kFormDouble: in->U64(); return in->ok();
+    case kFormTrue:
+      return true;
+    case kFormInt:
+      in->Varint();
+      return in->ok();
+    case kFormDouble:
+      in->U64();
+      return in->ok();
     case kFormString:
     case kFormNumeric:
-    case kFormArray: in->Take(in->Varint()); return in->ok();
-    default: return false;
+    case kFormArray:
+      in->Take(in->Varint());
+      return in->ok();
+    default:
+      return false;
   }
 }
 
@@ -93,9 +121,15 @@ bool TakeArray(ByteView body, Datum* out, int depth) {
 
 bool TakeValue(uint8_t form, ByteReader* in, Datum* out, int depth = 0) {
   switch (form) {
-    case kFormFalse: *out = Datum::Bool(false); return true;
-    case kFormTrue: *out = Datum::Bool(true); return true;
-    case kFormInt: *out = Datum::Int(UnZigZag(in->Varint())); return in->ok();
+    case kFormFalse:
+      *out = Datum::Bool(false);
+      return true;
+    case kFormTrue:
+      *out = Datum::Bool(true);
+      return true;
+    case kFormInt:
+      *out = Datum::Int(UnZigZag(in->Varint()));
+      return in->ok();
     case kFormDouble: {
       const uint64_t bits = in->U64();
       double v;
@@ -103,7 +137,9 @@ bool TakeValue(uint8_t form, ByteReader* in, Datum* out, int depth = 0) {
       *out = Datum::Double(v);
       return in->ok();
     }
-    case kFormString: *out = Datum::String(in->Take(in->Varint())); return in->ok();
+    case kFormString:
+      *out = Datum::String(in->Take(in->Varint()));
+      return in->ok();
     case kFormNumeric: {
       const ByteView bytes = in->Take(in->Varint());
       Numeric checked;
@@ -115,7 +151,8 @@ bool TakeValue(uint8_t form, ByteReader* in, Datum* out, int depth = 0) {
       const ByteView body = in->Take(in->Varint());
       return in->ok() && TakeArray(body, out, depth);
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -131,7 +168,9 @@ bool TakeDatum(ByteReader* in, Datum* out, int depth) {
   return TakeValue(form, in, out, depth);
 }
 
-Status BadRow(const char* what) { return Corruption(std::string("row: ") + what); }
+Status BadRow(const char* what) {
+  return Corruption(std::string("row: ") + what);
+}
 
 Status CheckFormat(ByteReader* in) {
   const uint8_t format = in->U8();

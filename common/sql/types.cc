@@ -27,11 +27,12 @@ std::vector<TypeInfo> MakeTypes() {
       {kOidVector, "oidvector", "oidvector", -1, C::kArray, false, K::kArray, kOid, 0},
       {kPgNodeTree, "pg_node_tree", "pg_node_tree", -1, C::kInternal, false, K::kString, 0, 0},
       {kFloat4, "float4", "real", 4, C::kNumeric, false, K::kDouble, 0, kFloat4Array, 'i', true},
-      {kFloat8, "float8", "double precision", 8, C::kNumeric, true, K::kDouble, 0, kFloat8Array, 'd',
-       true},
+      {kFloat8, "float8", "double precision", 8, C::kNumeric, true, K::kDouble, 0, kFloat8Array,
+       'd', true},
       {kUnknown, "unknown", "unknown", -2, C::kUnknown, false, K::kString, 0, 0, 'c', false, 'p'},
       {kBpchar, "bpchar", "character", -1, C::kString, false, K::kString, 0, kBpcharArray},
-      {kVarchar, "varchar", "character varying", -1, C::kString, false, K::kString, 0, kVarcharArray},
+      {kVarchar, "varchar", "character varying", -1, C::kString, false, K::kString, 0,
+       kVarcharArray},
       {kDate, "date", "date", 4, C::kDateTime, false, K::kInt, 0, kDateArray, 'i', true},
       {kTime, "time", "time without time zone", 8, C::kDateTime, false, K::kInt, 0, 0, 'd', true},
       {kTimestamp, "timestamp", "timestamp without time zone", 8, C::kDateTime, false, K::kInt, 0,
@@ -40,9 +41,11 @@ std::vector<TypeInfo> MakeTypes() {
        kTimestamptzArray, 'd', true},
       {kInterval, "interval", "interval", 16, C::kTimespan, true, K::kString, 0, 0, 'd'},
       {kNumeric, "numeric", "numeric", -1, C::kNumeric, false, K::kNumeric, 0, kNumericArray},
-      {kRegclass, "regclass", "regclass", 4, C::kNumeric, false, K::kInt, 0, kRegclassArray, 'i', true},
+      {kRegclass, "regclass", "regclass", 4, C::kNumeric, false, K::kInt, 0, kRegclassArray, 'i',
+       true},
       {kRegtype, "regtype", "regtype", 4, C::kNumeric, false, K::kInt, 0, kRegtypeArray, 'i', true},
-      {kRegnamespace, "regnamespace", "regnamespace", 4, C::kNumeric, false, K::kInt, 0, 0, 'i', true},
+      {kRegnamespace, "regnamespace", "regnamespace", 4, C::kNumeric, false, K::kInt, 0, 0, 'i',
+       true},
       {kRegrole, "regrole", "regrole", 4, C::kNumeric, false, K::kInt, 0, 0, 'i', true},
       {kXid8, "xid8", "xid8", 8, C::kUser, false, K::kInt, 0, 0, 'd', true},
       {kAclItem, "aclitem", "aclitem", 12, C::kUser, false, K::kString, 0, kAclItemArray},
@@ -50,14 +53,15 @@ std::vector<TypeInfo> MakeTypes() {
       {kVoid, "void", "void", 4, C::kPseudo, false, K::kString, 0, 0, 'i', true, 'p'},
       {kAny, "any", "\"any\"", 4, C::kPseudo, false, K::kNull, 0, 0, 'i', true, 'p'},
       {kAnyArray, "anyarray", "anyarray", -1, C::kPseudo, false, K::kArray, 0, 0, 'd', false, 'p'},
-      {kAnyElement, "anyelement", "anyelement", 4, C::kPseudo, false, K::kNull, 0, 0, 'i', true, 'p'},
+      {kAnyElement, "anyelement", "anyelement", 4, C::kPseudo, false, K::kNull, 0, 0, 'i', true,
+       'p'},
       {kAnyNonArray, "anynonarray", "anynonarray", 4, C::kPseudo, false, K::kNull, 0, 0, 'i', true,
        'p'},
   };
   static const char* const kArrayNames[] = {
-      "_bool", "_bytea", "_char", "_name", "_int2", "_int4", "_text", "_bpchar", "_varchar", "_int8",
-      "_float4", "_float8", "_oid", "_timestamp", "_date", "_timestamptz", "_numeric", "_regclass",
-      "_regtype", "_aclitem"};
+      "_bool",   "_bytea",       "_char",    "_name",     "_int2",    "_int4",   "_text",
+      "_bpchar", "_varchar",     "_int8",    "_float4",   "_float8",  "_oid",    "_timestamp",
+      "_date",   "_timestamptz", "_numeric", "_regclass", "_regtype", "_aclitem"};
   std::vector<TypeInfo> arrays;
   for (const char* name : kArrayNames) {
     for (const TypeInfo& e : t) {
@@ -74,7 +78,8 @@ std::vector<TypeInfo> MakeTypes() {
 
 struct Tables {
   std::vector<TypeInfo> types = MakeTypes();
-  std::vector<int16_t> by_small_oid = std::vector<int16_t>(8192, -1);  // every OID above is below 8192
+  std::vector<int16_t> by_small_oid =
+      std::vector<int16_t>(8192, -1);  // every OID above is below 8192
   std::unordered_map<std::string_view, const TypeInfo*> by_name;
   Tables() {
     for (size_t i = 0; i < types.size(); ++i) {
@@ -82,9 +87,9 @@ struct Tables {
       by_name.emplace(types[i].name, &types[i]);
     }
     const std::pair<const char*, TypeOid> aliases[] = {
-        {"integer", oid::kInt4}, {"int", oid::kInt4}, {"bigint", oid::kInt8},
-        {"smallint", oid::kInt2}, {"boolean", oid::kBool}, {"decimal", oid::kNumeric},
-        {"real", oid::kFloat4}, {"character", oid::kBpchar}, {"float", oid::kFloat8}};
+        {"integer", oid::kInt4},  {"int", oid::kInt4},         {"bigint", oid::kInt8},
+        {"smallint", oid::kInt2}, {"boolean", oid::kBool},     {"decimal", oid::kNumeric},
+        {"real", oid::kFloat4},   {"character", oid::kBpchar}, {"float", oid::kFloat8}};
     for (const auto& [name, type] : aliases) by_name.emplace(name, &types[by_small_oid[type]]);
   }
 };
@@ -96,7 +101,9 @@ const Tables& GetTables() {
 
 }  // namespace
 
-const std::vector<TypeInfo>& AllTypes() { return GetTables().types; }
+const std::vector<TypeInfo>& AllTypes() {
+  return GetTables().types;
+}
 
 const TypeInfo* FindType(TypeOid type) {
   const Tables& tables = GetTables();
@@ -118,8 +125,10 @@ bool IsStringType(TypeOid type) {
     case oid::kName:
     case oid::kChar:
     case oid::kUnknown:
-    case oid::kPgNodeTree: return true;
-    default: return false;
+    case oid::kPgNodeTree:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -136,13 +145,17 @@ std::string FormatType(TypeOid type, int32_t typmod) {
   const std::string n = std::to_string(TypmodLength(typmod));
   switch (type) {
     case oid::kVarchar:
-    case oid::kBpchar: return std::string(info->sql_name) + "(" + n + ")";
+    case oid::kBpchar:
+      return std::string(info->sql_name) + "(" + n + ")";
     case oid::kNumeric:
       return "numeric(" + std::to_string(TypmodPrecision(typmod)) + "," +
              std::to_string(TypmodScale(typmod)) + ")";
-    case oid::kTimestamp: return "timestamp(" + std::to_string(typmod) + ") without time zone";
-    case oid::kTimestamptz: return "timestamp(" + std::to_string(typmod) + ") with time zone";
-    default: return std::string(info->sql_name);
+    case oid::kTimestamp:
+      return "timestamp(" + std::to_string(typmod) + ") without time zone";
+    case oid::kTimestamptz:
+      return "timestamp(" + std::to_string(typmod) + ") with time zone";
+    default:
+      return std::string(info->sql_name);
   }
 }
 
@@ -159,7 +172,8 @@ SqlResult<int32_t> MakeTypmod(TypeOid type, const std::vector<int32_t>& modifier
         return SqlStatus("22023", std::string("length for type ") + name + " must be at least 1");
       }
       if (modifiers[0] > 10485760) {
-        return SqlStatus("22023", std::string("length for type ") + name + " cannot exceed 10485760");
+        return SqlStatus("22023",
+                         std::string("length for type ") + name + " cannot exceed 10485760");
       }
       return modifiers[0] + 4;
     }
