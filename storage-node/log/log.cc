@@ -25,6 +25,9 @@ Status Log::WriteBatches(const std::vector<const Batch*>& batches) {
 Status Log::TrimPrefix(LogIndex index) {
   return impl_->TrimPrefix(index);
 }
+bool Log::SpareWanted() const {
+  return impl_->SpareWanted();
+}
 void Log::PrepareSpare(size_t bytes) {
   impl_->PrepareSpare(bytes);
 }

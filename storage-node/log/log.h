@@ -1,7 +1,7 @@
 // The log on disk: segments of checksummed records with Raft's entries and hard state.
 // Format, recovery rule and crash argument: docs/formats/log.md.
 //
-// Threads: one thread at a time writes (WriteBatch, TrimPrefix; LogWriter sees to it); the
+// Threads: one thread at a time writes (WriteBatches, TrimPrefix; LogWriter sees to it); the
 // LogReader methods, counters() and the like may be called from any thread at the same time.
 //
 // Errors: the first failed write, sync, or short write is final. It is never retried, every later
@@ -92,10 +92,12 @@ class Log : public raft::LogReader {
   // remains readable starts at FirstIndex(). kInvalidArgument beyond LastIndex() + 1.
   Status TrimPrefix(LogIndex index);
 
-  // Zero-fills a bit of the next segment (at least `bytes`, in small synced steps), so that
-  // beginning it will cost no more than its header. To be called between writes, after their
-  // acknowledgements. A failure is no error: the segment is then made when it is needed, and that
-  // may fail.
+  // True while the active segment is more than a quarter full and the file for the next one is not
+  // there.
+  bool SpareWanted() const;
+  // If so: zero-fills a bit of it (at least `bytes`, in small synced steps), so that beginning the
+  // next segment will cost no more than its header. One thread at a time, which may run beside a
+  // writing one. A failure is no error: the file is then made when it is needed, and that may fail.
   void PrepareSpare(size_t bytes);
 
   // raft::LogReader. Reads check each record's CRC: kCorruption with file and offset.

@@ -43,6 +43,7 @@ class Log::Impl {
   Status Open();
   Status WriteBatches(const std::vector<const Batch*>& batches);
   Status TrimPrefix(LogIndex index);
+  bool SpareWanted() const { return spare_wanted_.load(); }
   void PrepareSpare(size_t bytes);
 
   LogIndex FirstIndex() const;
@@ -107,6 +108,8 @@ class Log::Impl {
   void CountBatch(const std::vector<const Batch*>& batches, size_t bytes);
   Status SyncActive();
   Status BeginSegment(size_t batch_bytes);
+  void AskForSpare();
+  bool FillSpare(size_t bytes);
   Result<std::string> TakeSpare(uint64_t bytes);
   Status Recycle(const Segment& segment);
   std::string PathOf(uint64_t sequence) const;
@@ -126,14 +129,19 @@ class Log::Impl {
   uint32_t chain_ = 0;
   raft::HardState hard_state_;
   std::map<MemberId, raft::PeerMemory> peer_memory_;
+
+  // Set by the writer as its segment fills up, cleared once there is a spare or it cannot be made;
+  // with the latter the writer asks again in the next segment.
+  std::atomic<bool> spare_wanted_{false};
+  bool spare_asked_ = false;  // the writer's: in this segment
+  std::atomic<uint64_t> spare_bytes_{0};
+  std::mutex spare_mu_;             // guards what follows; before mu_
   std::deque<std::string> spares_;  // ready for use
   uint64_t next_spare_ = 1;
   std::unique_ptr<env::File> filling_;  // the spare being zero-filled
   std::string filling_path_;
   uint64_t filled_ = 0;
   uint64_t fill_synced_ = 0;
-  bool fill_failed_ = false;  // until the next segment begins
-  std::atomic<uint64_t> spare_bytes_{0};
 
   mutable Counters counters_;
 

@@ -9,8 +9,8 @@ namespace {
 
 // Below this a copy costs less than another part of a gathering write.
 constexpr size_t kCopyBytesMax = 1024;
-constexpr size_t kFillStepBytes = 256u << 10;
-constexpr size_t kFillSyncBytes = 2u << 20;
+constexpr size_t kFillStepBytes = 64u << 10;
+constexpr size_t kFillSyncBytes = 1u << 20;
 
 // The smallest i with value < unit << i, at most `last`.
 size_t Bucket(uint64_t value, uint64_t unit, size_t last) {
@@ -94,6 +94,7 @@ Status Log::Impl::WriteChecked(const std::vector<const Batch*>& batches) {
                                [](const Batch* batch) { return batch->must_sync; });
   if (must_sync) RETURN_IF_ERROR(SyncActive());
   Publish(batches, encoded);
+  AskForSpare();
   return Status::Ok();
 }
 
@@ -258,11 +259,12 @@ Status Log::Impl::BeginSegment(size_t batch_bytes) {
   }
   offset_ = durable_offset_ = kSegmentHeaderBytes;
   chain_ = ChainStart(encoded);
-  fill_failed_ = false;
+  spare_asked_ = false;
   return Status::Ok();
 }
 
 Result<std::string> Log::Impl::TakeSpare(uint64_t bytes) {
+  std::lock_guard lock(spare_mu_);
   if (bytes == options_.segment_bytes && !spares_.empty()) {
     std::string path = spares_.front();
     spares_.pop_front();
@@ -276,18 +278,31 @@ Result<std::string> Log::Impl::TakeSpare(uint64_t bytes) {
   return path;
 }
 
+void Log::Impl::AskForSpare() {
+  if (spare_asked_ || offset_ < segments_.back().file_bytes / 4) return;
+  spare_asked_ = true;
+  std::lock_guard lock(spare_mu_);
+  spare_wanted_ = spares_.empty();
+}
+
 void Log::Impl::PrepareSpare(size_t bytes) {
-  bool early = offset_ < segments_.back().file_bytes / 4;
-  if (!spares_.empty() || early || fill_failed_ || !failed_.ok()) return;
-  auto give_up = [this] {
+  if (!spare_wanted_.load()) return;
+  std::lock_guard lock(spare_mu_);
+  if (spares_.empty() && !FillSpare(bytes)) {
     filling_.reset();
     (void)fs_->Remove(filling_path_);
-    fill_failed_ = true;
-  };
+    spare_wanted_ = false;
+  }
+  if (!spares_.empty()) spare_wanted_ = false;
+}
+
+// False when the spare cannot be made. Four times what is written, beginning at a quarter of the
+// segment: ready when it is half full.
+bool Log::Impl::FillSpare(size_t bytes) {
   if (!filling_) {
     filling_path_ = SparePath(next_spare_++);
     auto file = fs_->Open(filling_path_, env::OpenMode::kCreate);
-    if (!file.ok()) return give_up();
+    if (!file.ok()) return false;
     filling_ = std::move(file).value();
     filled_ = fill_synced_ = 0;
   }
@@ -296,23 +311,25 @@ void Log::Impl::PrepareSpare(size_t bytes) {
       std::min<uint64_t>(options_.segment_bytes, filled_ + std::max(bytes * 4, kFillStepBytes));
   while (filled_ < until) {
     size_t step = std::min<uint64_t>(kZeros.size(), until - filled_);
-    if (!filling_->Write(filled_, ByteView(kZeros).substr(0, step)).ok()) return give_up();
+    if (!filling_->Write(filled_, ByteView(kZeros).substr(0, step)).ok()) return false;
     filled_ += step;
   }
   bool complete = filled_ == options_.segment_bytes;
   if (complete || filled_ - fill_synced_ >= kFillSyncBytes) {
-    if (!filling_->Sync().ok()) return give_up();
+    if (!filling_->Sync().ok()) return false;
     fill_synced_ = filled_;
   }
-  if (!complete) return;
+  if (!complete) return true;
   filling_.reset();
   spares_.push_back(filling_path_);
   spare_bytes_ += options_.segment_bytes;
   counters_.segments_created++;
+  return true;
 }
 
 Status Log::Impl::Recycle(const Segment& segment) {
   std::string path = PathOf(segment.sequence);
+  std::lock_guard lock(spare_mu_);
   if (segment.file_bytes != options_.segment_bytes ||
       spares_.size() >= options_.spare_segments_max) {
     return fs_->Remove(path);

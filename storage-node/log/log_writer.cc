@@ -115,7 +115,7 @@ class LogWriter::Impl {
   void EndTurn() {
     writing_ = false;
     idle_.notify_all();
-    if (!queue_.empty()) work_.notify_one();
+    if (!queue_.empty() || log_->SpareWanted()) work_.notify_one();
   }
 
   // Takes a group off the queue, writes it, and tells. Requires that nobody writes and the queue is
@@ -140,20 +140,29 @@ class LogWriter::Impl {
     if (failed_.ok() && !batches.empty()) failed_ = log_->WriteBatches(batches);
     Status status = failed_;
     for (const Item& item : group) item.done(status);
-    if (status.ok()) log_->PrepareSpare(bytes);
+    if (!thread_.joinable()) log_->PrepareSpare(bytes);
     group.clear();
     lock->lock();
     queue_bytes_ -= bytes;
+    spare_due_bytes_ += bytes;
     room_.notify_all();
     EndTurn();
   }
 
+  bool SpareDue() const { return spare_due_bytes_ > 0 && log_->SpareWanted(); }
+
   void Run() {
     std::unique_lock lock(mu_);
     while (true) {
-      work_.wait(lock, [this] { return stopped_ || (!queue_.empty() && !writing_); });
+      work_.wait(lock, [this] { return stopped_ || (!queue_.empty() && !writing_) || SpareDue(); });
       if (!queue_.empty() && !writing_) {
         WriteSome(&lock);
+      } else if (!stopped_ && SpareDue()) {
+        // Beside the writer, who may be another thread; in steps of a millisecond or so.
+        size_t bytes = std::exchange(spare_due_bytes_, 0);
+        lock.unlock();
+        log_->PrepareSpare(bytes);
+        lock.lock();
       } else if (stopped_ && queue_.empty()) {
         return;
       } else {
@@ -172,7 +181,8 @@ class LogWriter::Impl {
   std::condition_variable idle_;  // a turn has ended
   std::condition_variable room_;  // the queue became shorter
   std::deque<Item> queue_;
-  size_t queue_bytes_ = 0;  // with what is being written
+  size_t queue_bytes_ = 0;      // with what is being written
+  size_t spare_due_bytes_ = 0;  // written since the last look at the spare
   bool writing_ = false;
   bool stopped_ = false;
 };

@@ -122,9 +122,9 @@ Status Log::Impl::ScanSegment(uint64_t sequence, bool last) {
   return WriteTailAgain(data);
 }
 
-// What no later batch proves to be durable may be in the page cache only, even as clean pages: after a
-// failed fdatasync Linux takes them for written, and a sync by a new process succeeds without writing
-// them. So they are written again before anything is promised on their strength.
+// What no later batch proves to be durable may be in the page cache only, even as clean pages:
+// after a failed fdatasync Linux takes them for written, and a sync by a new process succeeds
+// without writing them. So they are written again before anything is promised on their strength.
 Status Log::Impl::WriteTailAgain(ByteView data) {
   env::File* file = segments_.back().file.get();
   if (offset_ > durable_offset_) {
