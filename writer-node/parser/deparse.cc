@@ -214,6 +214,9 @@ std::string ExprText(const Expr& e) {
     case ExprKind::kConstant:
       return ConstantText(To<Constant>(e));
     case ExprKind::kCast:
+      if (To<CastExpr>(e).arg->kind == ExprKind::kConstant) {
+        return ExprText(*To<CastExpr>(e).arg) + "::" + TypeText(To<CastExpr>(e).type);
+      }
       return "(" + ExprText(*To<CastExpr>(e).arg) + ")::" + TypeText(To<CastExpr>(e).type);
     case ExprKind::kOperator: {
       auto& o = To<OperatorExpr>(e);
