@@ -104,6 +104,10 @@ bool SimLoop::RunTurn() {
   return ran;
 }
 
+bool SimWorld::Has(const SimLoop* loop) const {
+  return std::find(loops_.begin(), loops_.end(), loop) != loops_.end();
+}
+
 size_t SimWorld::RunUntilIdle() {
   const size_t before = tasks_run_;
   for (;;) {

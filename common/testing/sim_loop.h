@@ -77,6 +77,8 @@ class SimWorld {
   explicit SimWorld(uint64_t seed) : random_(std::make_unique<env::SeededRandom>(seed)) {}
 
   ManualClock& clock() { return clock_; }
+  // False once the loop was destroyed.
+  bool Has(const SimLoop* loop) const;
   // Runs all that is due now; returns the number of tasks. Bounded: a million tasks without time
   // passing is a failed check (a livelock).
   size_t RunUntilIdle();
