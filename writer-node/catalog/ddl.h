@@ -17,76 +17,76 @@
 namespace borealis::catalog {
 
 struct NewColumn {
-  std::string name;
+  std::string name = {};
   uint32_t type_oid = 0;
   int32_t typmod = -1;
   bool not_null = false;
-  std::string default_sql;
+  std::string default_sql = {};
   // serial, bigserial, GENERATED ... AS IDENTITY: makes a sequence owned by the column.
   bool serial = false;
   char identity = 0;
 };
 
 struct NewIndexColumn {
-  std::string name;
+  std::string name = {};
   bool descending = false;
   bool nulls_first = false;
 };
 
 struct NewForeignKey {
-  std::string name;  // empty: <table>_<columns>_fkey
-  std::vector<std::string> columns;
-  std::string ref_schema;
-  std::string ref_table;
-  std::vector<std::string> ref_columns;  // empty: the primary key
+  std::string name = {};  // empty: <table>_<columns>_fkey
+  std::vector<std::string> columns = {};
+  std::string ref_schema = {};
+  std::string ref_table = {};
+  std::vector<std::string> ref_columns = {};  // empty: the primary key
   ForeignKeyAction on_delete = ForeignKeyAction::kNoAction;
   ForeignKeyAction on_update = ForeignKeyAction::kNoAction;
 };
 
 struct NewUnique {
-  std::string name;  // empty: <table>_<columns>_key
-  std::vector<std::string> columns;
+  std::string name = {};  // empty: <table>_<columns>_key
+  std::vector<std::string> columns = {};
 };
 
 struct NewCheck {
-  std::string name;    // empty: <table>_<column>_check, or <table>_check
-  std::string column;  // of a column constraint; only for the name
-  std::string sql;
+  std::string name = {};    // empty: <table>_<column>_check, or <table>_check
+  std::string column = {};  // of a column constraint; only for the name
+  std::string sql = {};
 };
 
 struct NewTable {
   std::string schema = "public";
-  std::string name;
+  std::string name = {};
   Oid owner = kBootstrapRoleOid;
   bool if_not_exists = false;
-  std::vector<NewColumn> columns;
-  std::string primary_key_name;  // empty: <table>_pkey
-  std::vector<std::string> primary_key;  // empty: none
-  std::vector<NewUnique> uniques;
-  std::vector<NewForeignKey> foreign_keys;
-  std::vector<NewCheck> checks;
+  std::vector<NewColumn> columns = {};
+  std::string primary_key_name = {};  // empty: <table>_pkey
+  std::vector<std::string> primary_key = {};  // empty: none
+  std::vector<NewUnique> uniques = {};
+  std::vector<NewForeignKey> foreign_keys = {};
+  std::vector<NewCheck> checks = {};
 };
 
 struct NewIndex {
   std::string schema = "public";
-  std::string table;
-  std::string name;  // empty: <table>_<columns>_idx
+  std::string table = {};
+  std::string name = {};  // empty: <table>_<columns>_idx
   bool unique = false;
   bool if_not_exists = false;
-  std::vector<NewIndexColumn> columns;
+  std::vector<NewIndexColumn> columns = {};
 };
 
 struct NewSequence {
   std::string schema = "public";
-  std::string name;
+  std::string name = {};
   Oid owner = kBootstrapRoleOid;
   bool if_not_exists = false;
   uint32_t type_oid = 20;
   int64_t increment = 1;
   // None: PostgreSQL's defaults for the type and the direction.
-  std::optional<int64_t> start;
-  std::optional<int64_t> min_value;
-  std::optional<int64_t> max_value;
+  std::optional<int64_t> start = {};
+  std::optional<int64_t> min_value = {};
+  std::optional<int64_t> max_value = {};
   bool cycle = false;
 };
 

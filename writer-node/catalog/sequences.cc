@@ -61,7 +61,8 @@ bool StateIsOwn(txn::Txn* txn, const SequenceDescriptor& sequence) {
 
 Status Catalog::Refill(const SequenceDescriptor& sequence, SequenceRange* range) {
   const env::MonotonicTime now = env::CurrentFiberLoop().clock().Monotonic();
-  const bool fast = range->size > 0 && now - range->refilled < kRangeTooFast;
+  const bool fast = range->size > 0 && range->epoch == sequence.epoch &&
+                    now - range->refilled < kRangeTooFast;
   const uint64_t want = fast ? std::min(range->size * 2, kRangeMax) : 1;
   Taken taken;
   uint64_t epoch = 0;

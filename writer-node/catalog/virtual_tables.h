@@ -13,25 +13,25 @@
 namespace borealis::catalog {
 
 struct SettingRow {
-  std::string name;
-  std::string value;
-  std::string unit;         // empty = none
-  std::string category;
-  std::string description;
+  std::string name = {};
+  std::string value = {};
+  std::string unit = {};         // empty = none
+  std::string category = {};
+  std::string description = {};
   std::string context = "user";
   std::string type = "string";  // bool, integer, real, string, enum
-  std::string default_value;
+  std::string default_value = {};
 };
 
 struct ActivityRow {
   int32_t pid = 0;
-  std::string user;
-  std::string application;
-  std::string client_address;  // empty = none
+  std::string user = {};
+  std::string application = {};
+  std::string client_address = {};  // empty = none
   int64_t started = 0;         // microseconds since 2000-01-01 UTC
   int64_t query_started = 0;
-  std::string state;           // active, idle, idle in transaction
-  std::string query;
+  std::string state = {};           // active, idle, idle in transaction
+  std::string query = {};
 };
 
 // What rows are computed from. Functions may be empty: then there are no such rows.
