@@ -7,7 +7,9 @@ Applier::Applier(mvcc::Store* store, Options options)
   thread_ = env::Thread("apply", [this] { Run(); });
 }
 
-Applier::~Applier() { (void)Stop(); }
+Applier::~Applier() {
+  (void)Stop();
+}
 
 void Applier::Enqueue(std::shared_ptr<const CertifiedEntry> entry) {
   {

@@ -108,19 +108,22 @@ Status StateMachine::Dispatch(ByteView payload, StoredReader* stored, CertifiedE
   if (payload.empty()) return Status::Ok();
   ASSIGN_OR_RETURN(const wire::EntryView view, wire::ParseEntry(payload));
   switch (view.type) {
-    case wire::EntryType::kNoop: return Status::Ok();
-    case wire::EntryType::kCommit: return Commit(view.body, stored, entry, decided);
+    case wire::EntryType::kNoop:
+      return Status::Ok();
+    case wire::EntryType::kCommit:
+      return Commit(view.body, stored, entry, decided);
     case wire::EntryType::kResolve: {
       ASSIGN_OR_RETURN(const TxnId txn, wire::DecodeResolve(view.body));
-      // Whether it records anything follows from the table, also in a replay; the stored byte is read only
-      // to check that both agree.
+      // Whether it records anything follows from the table, also in a replay; the stored byte is
+      // read only to check that both agree.
       Resolve(txn, entry, decided);
       if (stored != nullptr && stored->Next(txn).has_value() != (entry->stored_verdicts[1] != 0)) {
         return Corruption("the stored verdict of a resolve differs");
       }
       return Status::Ok();
     }
-    case wire::EntryType::kIncarnation: return IncarnationEntry(view.body, decided);
+    case wire::EntryType::kIncarnation:
+      return IncarnationEntry(view.body, decided);
     case wire::EntryType::kHorizon: {
       ASSIGN_OR_RETURN(const Version horizon, wire::DecodeHorizon(view.body));
       if (horizon > version()) return Corruption("horizon above the version");
@@ -132,12 +135,13 @@ Status StateMachine::Dispatch(ByteView payload, StoredReader* stored, CertifiedE
       table_.RaiseWatermark(txn.incarnation, txn.sequence);
       return Status::Ok();
     }
-    case wire::EntryType::kLimits: return Limits(view.body);
+    case wire::EntryType::kLimits:
+      return Limits(view.body);
     case wire::EntryType::kLevel: {
       ASSIGN_OR_RETURN(const uint32_t level, wire::DecodeLevel(view.body));
       if (level <= kLevelMax) return Status::Ok();
-      return Unsupported("level " + std::to_string(level) + " of the state machine; this program knows " +
-                         std::to_string(kLevelMax));
+      return Unsupported("level " + std::to_string(level) +
+                         " of the state machine; this program knows " + std::to_string(kLevelMax));
     }
     case wire::EntryType::kConfig:
     case wire::EntryType::kCommitChunk:
@@ -173,8 +177,8 @@ Status StateMachine::One(ByteView request, StoredReader* stored, CertifiedEntry*
     return FromStore(*parsed, stored, entry);
   } else if (const auto known = table_.Lookup(parsed->txn_id())) {
     verdict = *known;
-    table_.RaiseWatermark(parsed->txn_id().incarnation, std::min(parsed->acked_watermark(),
-                                                                 parsed->txn_id().sequence - 1));
+    table_.RaiseWatermark(parsed->txn_id().incarnation,
+                          std::min(parsed->acked_watermark(), parsed->txn_id().sequence - 1));
   } else {
     verdict = Certify(*parsed, entry);
     decided->verdicts.push_back(verdict);
@@ -196,10 +200,9 @@ void StateMachine::LoadAccesses(const wire::RequestView& view) {
   auto cursor = view.accesses();
   wire::Access access;
   while (cursor.Next(&access)) {
-    accesses_.push_back({static_cast<certifier::Shape>(access.shape),
-                         static_cast<certifier::Kind>(access.kind),
-                         static_cast<certifier::Op>(access.op), access.base_version, access.key,
-                         access.end});
+    accesses_.push_back(
+        {static_cast<certifier::Shape>(access.shape), static_cast<certifier::Kind>(access.kind),
+         static_cast<certifier::Op>(access.op), access.base_version, access.key, access.end});
   }
 }
 

@@ -1,9 +1,9 @@
 // The state machine of the log: each committed entry in order -> verdicts, and what to apply.
 //
-// Deterministic: the result depends on the entries alone (and, after a restart, on the verdicts that
-// were stored for those already applied, which are taken as they are). Owned and called by one thread,
-// the replica's loop; it never touches the MVCC store. What it hands out is immutable and shared by the
-// applier, the stream and the service.
+// Deterministic: the result depends on the entries alone (and, after a restart, on the verdicts
+// that were stored for those already applied, which are taken as they are). Owned and called by one
+// thread, the replica's loop; it never touches the MVCC store. What it hands out is immutable and
+// shared by the applier, the stream and the service.
 #pragma once
 
 #include <memory>
@@ -51,19 +51,20 @@ class StateMachine {
  public:
   explicit StateMachine(const certifier::Options& options);
 
-  // Decides the next entry. `payload` is an entry of common/wire/log_entry.h, kept alive by `owner`; an
-  // empty one is Raft's own no-op. kUnsupported for an entry that this program does not know and
-  // kCorruption for a malformed one: the process must stop, an entry is never skipped.
+  // Decides the next entry. `payload` is an entry of common/wire/log_entry.h, kept alive by
+  // `owner`; an empty one is Raft's own no-op. kUnsupported for an entry that this program does not
+  // know and kCorruption for a malformed one: the process must stop, an entry is never skipped.
   Result<Decided> Decide(LogIndex index, std::shared_ptr<const void> owner, ByteView payload);
 
-  // The same for an entry that was applied before the restart: requests take the verdicts stored for it
-  // (empty: there were none) instead of being certified. kCorruption if they do not belong together.
+  // The same for an entry that was applied before the restart: requests take the verdicts stored
+  // for it (empty: there were none) instead of being certified. kCorruption if they do not belong
+  // together.
   Status Replay(LogIndex index, ByteView payload, ByteView stored_verdicts);
 
   // The verdict of a transaction if it is final and still kept.
   std::optional<wire::Verdict> KnownVerdict(const TxnId& txn) const { return table_.Lookup(txn); }
 
-  LogIndex index() const { return index_; }       // of the last entry decided
+  LogIndex index() const { return index_; }  // of the last entry decided
   Version version() const { return certifier_.version(); }
   Version horizon() const { return horizon_; }
   uint64_t verdict_hash() const { return hash_.value(); }

@@ -175,8 +175,8 @@ TEST(StateMachineTest, MalformedRequestsAreAnsweredAndChangeNothing) {
       << "a base above the version";
 }
 
-// A random history; then restarts at every prefix: what is rebuilt with the stored verdicts up to there
-// goes on to decide the rest exactly as before.
+// A random history; then restarts at every prefix: what is rebuilt with the stored verdicts up to
+// there goes on to decide the rest exactly as before.
 TEST(StateMachineTest, ARestartAnywhereDecidesTheRestAlike) {
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     std::mt19937_64 random(seed);
@@ -188,7 +188,9 @@ TEST(StateMachineTest, ARestartAnywhereDecidesTheRestAlike) {
       const Incarnation w = writers[random() % writers.size()];
       const uint64_t now = log.machine().version().value();
       switch (random() % 8) {
-        case 0: log.Resolve({w, 1 + random() % (sequence + 2)}); break;
+        case 0:
+          log.Resolve({w, 1 + random() % (sequence + 2)});
+          break;
         case 1:
           if (random() % 5 == 0) {
             log.Fence(w);
@@ -260,11 +262,13 @@ TEST(ApplierTest, AppliesInOrderAndWakesReaders) {
     std::mutex mu;
     std::condition_variable woken;
     bool seen = false;
-    EXPECT_NE(applier.WhenApplied(Version(50), [&] {
-      const std::lock_guard lock(mu);
-      seen = true;
-      woken.notify_one();
-    }), 0u);
+    EXPECT_NE(applier.WhenApplied(Version(50),
+                                  [&] {
+                                    const std::lock_guard lock(mu);
+                                    seen = true;
+                                    woken.notify_one();
+                                  }),
+              0u);
     bool never = false;
     const uint64_t handle = applier.WhenApplied(Version(60), [&] { never = true; });
     applier.Forget(handle);

@@ -1,10 +1,10 @@
 // Exactly once: what became of each transaction, and which writers may still speak.
 //
-// Pure, driven by log entries alone, so equal on all members (docs/design/exactly-once.md). A request is
-// decided at most once: its verdict is kept until the writer acknowledges it (watermark) or, once the
-// writer is fenced, for a number of further log entries; below the watermark and beyond a fence requests are
-// refused without being evaluated. So at every time either the first verdict is known or the request can
-// never be evaluated again.
+// Pure, driven by log entries alone, so equal on all members (docs/design/exactly-once.md). A
+// request is decided at most once: its verdict is kept until the writer acknowledges it (watermark)
+// or, once the writer is fenced, for a number of further log entries; below the watermark and
+// beyond a fence requests are refused without being evaluated. So at every time either the first
+// verdict is known or the request can never be evaluated again.
 #pragma once
 
 #include <deque>
@@ -32,8 +32,8 @@ class VerdictTable {
   // unknown incarnation, or when it would go back.
   void RaiseWatermark(Incarnation incarnation, uint64_t sequence);
 
-  // The next incarnation, or the newest of that name if it was allocated with the same nonce (a resent
-  // call) and is not fenced.
+  // The next incarnation, or the newest of that name if it was allocated with the same nonce (a
+  // resent call) and is not fenced.
   Incarnation Allocate(const std::string& writer_name, uint64_t nonce);
   // For ever; false if it was never allocated. Idempotent.
   bool Fence(Incarnation incarnation, LogIndex index);

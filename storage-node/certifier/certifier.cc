@@ -11,18 +11,28 @@ namespace {
 // Bit m is set if slot m of ModeVersions conflicts with the kind (PostgreSQL, "Row-Level Locks").
 constexpr uint8_t ConflictMask(Kind kind) {
   switch (kind) {
-    case Kind::kKeyShare: return 0b01000;
-    case Kind::kShare: return 0b01100;
-    case Kind::kNoKeyUpdate: return 0b01110;
-    case Kind::kUpdate: return 0b01111;
-    case Kind::kRead: return 0b10000;
-    case Kind::kWriteUnchecked: return 0;
+    case Kind::kKeyShare:
+      return 0b01000;
+    case Kind::kShare:
+      return 0b01100;
+    case Kind::kNoKeyUpdate:
+      return 0b01110;
+    case Kind::kUpdate:
+      return 0b01111;
+    case Kind::kRead:
+      return 0b10000;
+    case Kind::kWriteUnchecked:
+      return 0;
   }
   return 0b11111;
 }
 
-bool IsRecorded(const Access& access) { return access.kind != Kind::kRead; }
-bool Modifies(const Access& access) { return access.op != Op::kNone; }
+bool IsRecorded(const Access& access) {
+  return access.kind != Kind::kRead;
+}
+bool Modifies(const Access& access) {
+  return access.op != Op::kNone;
+}
 
 // The newest conflicting version above `after`, and its mode; of equal versions the strongest mode.
 Version Newest(const ModeVersions& versions, uint8_t mask, Version after, Mode* mode) {
@@ -110,9 +120,9 @@ void Certifier::Record(TxnId txn, Version version, std::span<const Access> acces
 bool Certifier::CheckPoint(const Access& access, uint64_t hash, Decision* decision) const {
   const uint8_t mask = ConflictMask(access.kind);
   if (mask == 0) return false;
-  // Inside the window: exact, but for equal hashes. The table may still hold versions at or below the
-  // floor of keys that were recorded again since; those count as folded, so that a verdict does not
-  // depend on when a slot was cleaned.
+  // Inside the window: exact, but for equal hashes. The table may still hold versions at or below
+  // the floor of keys that were recorded again since; those count as folded, so that a verdict does
+  // not depend on when a slot was cleaned.
   const Version after = std::max(access.base_version, floor_);
   if (const ModeVersions* versions = points_.Find(hash)) {
     const Version newest = Newest(*versions, mask, after, &decision->mode);
@@ -207,8 +217,8 @@ void Certifier::SetWindowKeysMax(uint64_t keys) {
 }
 
 void Certifier::MoveFloor() {
-  // The rule looks at accepted requests alone. One that is larger than the whole window leaves it at
-  // once; it is then found in the buckets.
+  // The rule looks at accepted requests alone. One that is larger than the whole window leaves it
+  // at once; it is then found in the buckets.
   while (window_keys_ > window_keys_max_ && !accepted_.empty()) {
     const Accepted oldest = accepted_.front();
     accepted_.pop_front();
@@ -260,12 +270,18 @@ void VerdictHash::Add(LogIndex index, uint8_t verdict, Version version) {
 
 std::string_view ModeName(Mode mode) {
   switch (mode) {
-    case Mode::kNone: return "none";
-    case Mode::kKeyShare: return "KEY SHARE";
-    case Mode::kShare: return "SHARE";
-    case Mode::kNoKeyUpdate: return "NO KEY UPDATE";
-    case Mode::kUpdate: return "UPDATE";
-    case Mode::kModification: return "modification";
+    case Mode::kNone:
+      return "none";
+    case Mode::kKeyShare:
+      return "KEY SHARE";
+    case Mode::kShare:
+      return "SHARE";
+    case Mode::kNoKeyUpdate:
+      return "NO KEY UPDATE";
+    case Mode::kUpdate:
+      return "UPDATE";
+    case Mode::kModification:
+      return "modification";
   }
   return "unknown";
 }

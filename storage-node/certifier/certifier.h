@@ -1,13 +1,14 @@
 // The certifier: decides, for requests taken in log order, which transactions commit.
 //
-// PURE: its state and the ordered requests alone determine every decision. No time, threads, files or
-// randomness, and no look at the MVCC store; so every member, and a member that replays its log,
+// PURE: its state and the ordered requests alone determine every decision. No time, threads, files
+// or randomness, and no look at the MVCC store; so every member, and a member that replays its log,
 // decides alike. Why it is right, and how the window is bounded: docs/design/certification.md.
 //
-// Rule: an access conflicts if a mode that conflicts with its own (PostgreSQL's row-lock matrix; for
-// READ: any modification) was recorded on its key, or inside its range, after its base version. A
-// request without a conflict is accepted, gets the next version, and its accesses are recorded.
-// Allowed are false conflicts (hash collisions, and bases below the window's floor); never a missed one.
+// Rule: an access conflicts if a mode that conflicts with its own (PostgreSQL's row-lock matrix;
+// for READ: any modification) was recorded on its key, or inside its range, after its base version.
+// A request without a conflict is accepted, gets the next version, and its accesses are recorded.
+// Allowed are false conflicts (hash collisions, and bases below the window's floor); never a missed
+// one.
 #pragma once
 
 #include <cstdint>
@@ -80,8 +81,9 @@ struct Decision {
 };
 
 struct Options {
-  // The window holds the newest accepted requests whose recorded keys, plus one for each request, sum
-  // up to at most this. Part of the state machine's configuration: equal on all members (Limits entry).
+  // The window holds the newest accepted requests whose recorded keys, plus one for each request,
+  // sum up to at most this. Part of the state machine's configuration: equal on all members (Limits
+  // entry).
   uint64_t window_keys_max = 1 << 20;
   // log2 of the number of buckets that records leaving the window fold into. Equal on all members.
   uint32_t bucket_bits = 20;
@@ -97,11 +99,12 @@ class Certifier {
   Certifier(const Certifier&) = delete;
   Certifier& operator=(const Certifier&) = delete;
 
-  // Decides one request and, if it is accepted, records it. `txn` is what later conflicts will name.
+  // Decides one request and, if it is accepted, records it. `txn` is what later conflicts will
+  // name.
   Decision Certify(TxnId txn, std::span<const Access> accesses);
 
-  // Records a request that was accepted before, without checking it: a restart rebuilds the window with
-  // the verdicts it has stored. Requires version == this->version() + 1 and valid accesses.
+  // Records a request that was accepted before, without checking it: a restart rebuilds the window
+  // with the verdicts it has stored. Requires version == this->version() + 1 and valid accesses.
   void Record(TxnId txn, Version version, std::span<const Access> accesses);
 
   // Changes the window's size from here on (a Limits entry). Values below 1 count as 1.
@@ -115,13 +118,15 @@ class Certifier {
   uint64_t window_keys_max() const { return window_keys_max_; }
   size_t memory_bytes() const;
 
-  // Whether an access has a shape, kind and op that go together. `first_invalid` is set if one has not.
+  // Whether an access has a shape, kind and op that go together. `first_invalid` is set if one has
+  // not.
   static bool IsValid(std::span<const Access> accesses, uint32_t* first_invalid);
 
  private:
   struct Prefix {
     uint64_t head = 0;  // first 8 bytes, big-endian, padded with zeros
-    uint16_t tail = 0;  // the 9th byte, and the prefix's length: short keys have prefixes of their own
+    uint16_t tail =
+        0;  // the 9th byte, and the prefix's length: short keys have prefixes of their own
     friend auto operator<=>(const Prefix&, const Prefix&) = default;
   };
   struct PrefixHash {
@@ -164,7 +169,8 @@ class Certifier {
   std::vector<uint64_t> hashes_;  // scratch of one call
 };
 
-// Rolling hash over all verdicts of the log, exchanged between members: one that differs has diverged.
+// Rolling hash over all verdicts of the log, exchanged between members: one that differs has
+// diverged.
 class VerdictHash {
  public:
   explicit VerdictHash(uint64_t value = 0) : value_(value) {}

@@ -100,12 +100,18 @@ class Script {
     const Decision d = certifier_->Certify(id, accesses);
     std::ostringstream out;
     switch (d.outcome) {
-      case Outcome::kAccepted: out << "accepted version=" << d.version << "\n"; break;
-      case Outcome::kInvalid: out << "invalid access=" << d.access_index << "\n"; break;
+      case Outcome::kAccepted:
+        out << "accepted version=" << d.version << "\n";
+        break;
+      case Outcome::kInvalid:
+        out << "invalid access=" << d.access_index << "\n";
+        break;
       case Outcome::kConflict:
         out << "conflict access=" << d.access_index << " mode=" << ModeName(d.mode);
-        if (d.below_floor) out << " below floor\n";
-        else out << " winner=" << d.winner << " version=" << d.winner_version << "\n";
+        if (d.below_floor)
+          out << " below floor\n";
+        else
+          out << " winner=" << d.winner << " version=" << d.winner_version << "\n";
     }
     return out.str();
   }
@@ -215,9 +221,9 @@ Generated Generate(std::mt19937_64& random, Version now, uint64_t keys) {
 
 class ModelTest : public ::testing::TestWithParam<uint64_t> {};
 
-// What the model refuses is always refused. Where every base lies inside the window, both agree fully,
-// with the same access and the same winning version. A second certifier that is told the verdicts instead
-// of deciding them ends in the same state.
+// What the model refuses is always refused. Where every base lies inside the window, both agree
+// fully, with the same access and the same winning version. A second certifier that is told the
+// verdicts instead of deciding them ends in the same state.
 TEST_P(ModelTest, NeverPassesWhatTheModelRefuses) {
   const uint64_t seed = GetParam();
   std::mt19937_64 random(seed);

@@ -41,7 +41,8 @@ void PointTable::Erase(uint64_t hash) {
     if (slots_[hole].hash == 0) return;
     hole = (hole + 1) & mask_;
   }
-  // Move later entries of the same run back into the hole, unless that would put one before its home.
+  // Move later entries of the same run back into the hole, unless that would put one before its
+  // home.
   for (size_t i = (hole + 1) & mask_; slots_[i].hash != 0; i = (i + 1) & mask_) {
     const size_t distance_to_home = (i - Home(slots_[i].hash)) & mask_;
     const size_t distance_to_hole = (i - hole) & mask_;

@@ -1,7 +1,7 @@
 // Open-addressing table from a key's 64-bit hash to the newest version recorded in each mode.
 //
-// Linear probing, backward-shift deletion (no tombstones, so it never degrades), at most 5/8 full. Two
-// keys with one hash share a slot: their versions mix, which can only add conflicts.
+// Linear probing, backward-shift deletion (no tombstones, so it never degrades), at most 5/8 full.
+// Two keys with one hash share a slot: their versions mix, which can only add conflicts.
 #pragma once
 
 #include <array>
@@ -11,8 +11,8 @@
 
 namespace borealis::certifier {
 
-// Newest version by mode: [0..3] the lock modes KEY SHARE, SHARE, NO KEY UPDATE, UPDATE, [4] modification.
-// 0 = never.
+// Newest version by mode: [0..3] the lock modes KEY SHARE, SHARE, NO KEY UPDATE, UPDATE, [4]
+// modification. 0 = never.
 using ModeVersions = std::array<uint64_t, 5>;
 inline constexpr size_t kModificationSlot = 4;
 

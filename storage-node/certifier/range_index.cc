@@ -6,8 +6,8 @@ namespace borealis::certifier {
 namespace {
 
 constexpr size_t kBlockEntries = 64;
-// An unsorted run is closed at this many keys or bytes, so that expiry frees memory also where no range
-// is ever checked, and arenas stay far below 4 GiB.
+// An unsorted run is closed at this many keys or bytes, so that expiry frees memory also where no
+// range is ever checked, and arenas stay far below 4 GiB.
 constexpr size_t kOpenEntriesMax = 16384;
 constexpr size_t kOpenBytesMax = 4 << 20;
 // Sorted runs are merged up to this size; larger ones would make expiry too coarse.
@@ -33,9 +33,8 @@ void RangeIndex::Sort(Run* run) {
     return c != 0 ? c < 0 : a.version > b.version;
   });
   // Of equal keys only the newest matters.
-  auto last = std::unique(run->entries.begin(), run->entries.end(), [run](auto& a, auto& b) {
-    return run->KeyOf(a) == run->KeyOf(b);
-  });
+  auto last = std::unique(run->entries.begin(), run->entries.end(),
+                          [run](auto& a, auto& b) { return run->KeyOf(a) == run->KeyOf(b); });
   run->entries.erase(last, run->entries.end());
   run->block_newest.clear();
   for (size_t i = 0; i < run->entries.size(); i += kBlockEntries) {

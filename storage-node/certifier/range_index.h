@@ -1,10 +1,10 @@
 // The modified keys of one index inside the window, for the check of ranges.
 //
-// Ordering costs more than anything else in certification, and most workloads check no ranges at all. So
-// modifications are appended unsorted in version order, and are sorted into runs only when a range is
-// checked. A run covers an interval of versions: a check skips runs that are older than its base, and
-// needs one binary search and a walk over block maxima in the others. How keys are spread over runs
-// depends on when checks came; the answers do not: they are exact maxima.
+// Ordering costs more than anything else in certification, and most workloads check no ranges at
+// all. So modifications are appended unsorted in version order, and are sorted into runs only when
+// a range is checked. A run covers an interval of versions: a check skips runs that are older than
+// its base, and needs one binary search and a walk over block maxima in the others. How keys are
+// spread over runs depends on when checks came; the answers do not: they are exact maxima.
 #pragma once
 
 #include <cstdint>

@@ -115,7 +115,8 @@ TEST(ClusterTest, ResolveAndFenceDecideForGood) {
   EXPECT_EQ(client->Commit(Put({w, 1}, "a", Version(0), "x"))->kind, VerdictKind::kAborted);
   EXPECT_EQ(client->Commit(Put({w, 2}, "a", Version(0), "x"))->kind, VerdictKind::kAccepted);
   EXPECT_EQ(resolve({w, 2}), VerdictKind::kAccepted);
-  const auto fenced = client->Call(wire::FrameType::kFenceIncarnation, wire::EncodeIncarnationId(w));
+  const auto fenced =
+      client->Call(wire::FrameType::kFenceIncarnation, wire::EncodeIncarnationId(w));
   ASSERT_TRUE(fenced.ok());
   EXPECT_EQ(fenced->type, wire::FrameType::kFenceIncarnationReply);
   EXPECT_EQ(client->Commit(Put({w, 3}, "a", Version(1), "y"))->kind, VerdictKind::kFenced);
@@ -129,10 +130,10 @@ TEST(ClusterTest, BadFramesAreAnsweredAndHarmNothing) {
   TestCluster cluster(1);
   const Incarnation w = cluster.Allocate("w", 1);
   auto client = cluster.Client(1);
-  for (const auto type : {wire::FrameType::kCommitBatch, wire::FrameType::kGet,
-                          wire::FrameType::kScan, wire::FrameType::kSubscribe,
-                          wire::FrameType::kAllocateIncarnation, wire::FrameType::kResolveTxn,
-                          wire::FrameType::kRaft, static_cast<wire::FrameType>(200)}) {
+  for (const auto type :
+       {wire::FrameType::kCommitBatch, wire::FrameType::kGet, wire::FrameType::kScan,
+        wire::FrameType::kSubscribe, wire::FrameType::kAllocateIncarnation,
+        wire::FrameType::kResolveTxn, wire::FrameType::kRaft, static_cast<wire::FrameType>(200)}) {
     const auto frame = client->Call(type, "\x07garbage");
     ASSERT_TRUE(frame.ok()) << static_cast<int>(type) << frame.status().ToString();
     EXPECT_EQ(frame->type, wire::FrameType::kError) << static_cast<int>(type);
@@ -195,8 +196,7 @@ TEST(ClusterTest, NothingIsLostOrDoubledWhenLeadersAreKilled) {
       racing.Join();
       cluster.Start(leader);
     }
-    const auto verdict =
-        cluster.CommitAnywhere(Put({w, i}, "counter", last, std::to_string(i)));
+    const auto verdict = cluster.CommitAnywhere(Put({w, i}, "counter", last, std::to_string(i)));
     ASSERT_TRUE(verdict.ok()) << i << " " << verdict.status().ToString();
     // Each is based on the one before: a lost or doubled one would conflict or skip a version.
     ASSERT_EQ(verdict->kind, VerdictKind::kAccepted) << i;
@@ -212,8 +212,8 @@ TEST(ClusterTest, NothingIsLostOrDoubledWhenLeadersAreKilled) {
   }
 }
 
-// Many writers increment few counters, each by a strong read and a commit based on it, while leaders are
-// killed. Every accepted increment counts exactly once.
+// Many writers increment few counters, each by a strong read and a commit based on it, while
+// leaders are killed. Every accepted increment counts exactly once.
 TEST(ClusterTest, ConcurrentIncrementsAddUpWhileLeadersAreKilled) {
   TestCluster cluster(3);
   constexpr int kWriters = 8;
@@ -229,7 +229,8 @@ TEST(ClusterTest, ConcurrentIncrementsAddUpWhileLeadersAreKilled) {
       TestWriter writer(cluster);
       uint64_t sequence = 0;
       while (!stop) {
-        const std::string key = "counter" + std::to_string((static_cast<uint64_t>(n) + sequence) % 3);
+        const std::string key =
+            "counter" + std::to_string((static_cast<uint64_t>(n) + sequence) % 3);
         Version version;
         const auto value = writer.Read(Key(key), &version);
         if (!value.ok()) break;
@@ -285,7 +286,8 @@ TEST(ClusterTest, EverythingIsThereAfterAllMembersDieAtOnce) {
       ASSERT_EQ(verdict->version, Version(n));
     }
     // SIGKILL, and once a clean stop, after which the store has everything flushed.
-    for (int member = 1; member <= 3; ++member) cluster.Kill(member, round == 1 ? SIGTERM : SIGKILL);
+    for (int member = 1; member <= 3; ++member)
+      cluster.Kill(member, round == 1 ? SIGTERM : SIGKILL);
     for (int member = 1; member <= 3; ++member) cluster.Start(member);
   }
   for (uint64_t n = 1; n <= 150; n += 7) {
@@ -392,9 +394,13 @@ TEST(ProgramTest, WrongFlagsAndFoldersAreRefused) {
   TestCluster cluster(1);
   ASSERT_NE(cluster.Leader(), 0);
   cluster.Kill(1, SIGTERM);
-  args = {"--member-id=1", "--cluster-id=00000000-8b86-4011-b42d-00c04fc964ff",
-          "--data-dir=" + cluster.folder() + "/1", "--listen=127.0.0.1:0",
-          "--admin-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0", "--peer=1=127.0.0.1:7100"};
+  args = {"--member-id=1",
+          "--cluster-id=00000000-8b86-4011-b42d-00c04fc964ff",
+          "--data-dir=" + cluster.folder() + "/1",
+          "--listen=127.0.0.1:0",
+          "--admin-listen=127.0.0.1:0",
+          "--http-listen=127.0.0.1:0",
+          "--peer=1=127.0.0.1:7100"};
   EXPECT_EQ(RunStorage(args, &out), 78) << out;
   args[0] = "--member-id=2";
   args[1] = "--cluster-id=" + cluster.cluster().ToString();

@@ -24,15 +24,16 @@ config::Spec Named(std::string name, std::string description, std::string unit =
   std::exit(2);
 }
 
-// Takes the repeated --peer flags out of the command line; the rest goes to the registry.
+// Takes the repeated --peer (or --member) flags out of the command line; the rest goes to the
+// registry.
 std::vector<std::string> TakePeers(int argc, char** argv, std::vector<char*>* rest) {
   std::vector<std::string> peers;
   for (int i = 0; i < argc; ++i) {
     const std::string arg = argv[i];
-    if (i > 0 && arg.rfind("--peer=", 0) == 0) {
-      peers.push_back(arg.substr(7));
-    } else if (i > 0 && arg == "--peer") {
-      if (i + 1 == argc) Refuse("--peer needs a value: id=host:port");
+    if (i > 0 && (arg.rfind("--peer=", 0) == 0 || arg.rfind("--member=", 0) == 0)) {
+      peers.push_back(arg.substr(arg.find('=') + 1));
+    } else if (i > 0 && (arg == "--peer" || arg == "--member")) {
+      if (i + 1 == argc) Refuse(arg + " needs a value: id=host:port");
       peers.push_back(argv[++i]);
     } else {
       rest->push_back(argv[i]);
@@ -70,7 +71,8 @@ Result<std::pair<MemberId, std::string>> ParsePeer(const std::string& text) {
   const std::string id = text.substr(0, equals);
   if (id.find_first_not_of("0123456789") != std::string::npos) return InvalidArgument(wanted);
   const MemberId member(std::stoull(id));
-  const std::string address = text.substr(equals + 1);
+  // Writers are given the same list with zones; a member does not need them.
+  const std::string address = text.substr(equals + 1, text.find('@') - equals - 1);
   const auto parsed = env::ParseHostPort(address);
   if (!member || !parsed.ok() || parsed->host.empty() || parsed->port == 0) {
     return InvalidArgument(wanted);
@@ -83,15 +85,18 @@ Flags ParseFlagsOrExit(int argc, char** argv) {
   std::vector<char*> rest;
   const std::vector<std::string> peer_flags = TakePeers(argc, argv, &rest);
 
-  config::Registry registry("borealis-storage",
-                            "A member of the replicated log and store. Beside the parameters below:\n"
-                            "  --peer id=host:port   a member of the group, this one included; repeatable");
+  config::Registry registry(
+      "borealis-storage",
+      "A member of the replicated log and store. Beside the parameters below:\n"
+      "  --peer id=host:port   a member of the group, this one included;\n"
+      "                        repeatable; also --member id=host:port@zone");
   const auto needed = [](std::string name, std::string description) {
     config::Spec spec = Named(std::move(name), std::move(description));
     spec.required = true;
     return spec;
   };
-  auto member = registry.Int(needed("member-id", "Id of this member, never reused."), 1, 1, INT64_MAX);
+  auto member =
+      registry.Int(needed("member-id", "Id of this member, never reused."), 1, 1, INT64_MAX);
   auto cluster = registry.String(needed("cluster-id", "UUID of the cluster."), "");
   auto zone = registry.String(Named("zone", "Zone this member runs in."), "");
   auto data_dir = registry.String(needed("data-dir", "Folder of log and store."), "");
@@ -102,18 +107,19 @@ Flags ParseFlagsOrExit(int argc, char** argv) {
   auto peers =
       registry.String(Named("peers", "All members as id=host:port,id=host:port; as --peer."), "");
   auto chaos = registry.Bool(Named("chaos-enabled", "Answers fault hooks. For tests only."), false);
-  auto tick = registry.Time(Named("tick", "Unit of Raft's time."), milliseconds(50), milliseconds(5),
-                            milliseconds(1000));
+  auto tick = registry.Time(Named("tick", "Unit of Raft's time."), milliseconds(50),
+                            milliseconds(5), milliseconds(1000));
   auto election = registry.Int(
       Named("election-ticks", "Elections after n to 2n ticks of silence.", "ticks"), 8, 2, 1000);
-  auto heartbeat = registry.Int(Named("heartbeat-ticks", "Between heartbeats.", "ticks"), 2, 1, 500);
+  auto heartbeat =
+      registry.Int(Named("heartbeat-ticks", "Between heartbeats.", "ticks"), 2, 1, 500);
   auto inflight = registry.Int(
       Named("inflight-appends", "Unacknowledged batches to a peer.", "messages"), 1, 1, 1024);
   auto window = registry.Int(
-      Named("window-keys", "Certifier's window; equal on all members, for good.", "keys"), 1 << 20, 1,
-      int64_t{1} << 32);
-  auto cache = registry.Size(Named("block-cache", "Cache of the store's blocks."), 128 << 20, 1 << 20,
-                             int64_t{1} << 40);
+      Named("window-keys", "Certifier's window; equal on all members, for good.", "keys"), 1 << 20,
+      1, int64_t{1} << 32);
+  auto cache = registry.Size(Named("block-cache", "Cache of the store's blocks."), 128 << 20,
+                             1 << 20, int64_t{1} << 40);
   auto buffer = registry.Size(Named("write-buffer", "Memtable of the store."), 32 << 20, 1 << 20,
                               int64_t{1} << 33);
   auto readers = registry.Int(Named("reader-threads", "Threads that run reads."), 2, 1, 256);

@@ -20,7 +20,7 @@ struct Flags {
 // Prints a message and exits 2 for wrong flags or files; --help and --print-parameters=json exit 0.
 Flags ParseFlagsOrExit(int argc, char** argv);
 
-// "1=host:port". kInvalidArgument with a sentence otherwise.
+// "1=host:port" or "1=host:port@zone". kInvalidArgument with a sentence otherwise.
 Result<std::pair<MemberId, std::string>> ParsePeer(const std::string& text);
 
 }  // namespace borealis::storage_main

@@ -1,8 +1,10 @@
-// borealis-storage: one member. Wires loop, replica, service, administration and health; stops on SIGTERM.
+// borealis-storage: one member. Wires loop, replica, service, administration and health; stops on
+// SIGTERM.
 //
-// Exit codes: 0 stopped cleanly; 2 wrong flag or file; 70 a defect of Borealis; 73 disk full; 74 the disk
-// failed (a sync is never retried); 75 try again (an address or the data is in use); 78 data that must not be
-// used: corruption, another cluster's folder, or an entry that this program does not know.
+// Exit codes: 0 stopped cleanly; 2 wrong flag or file; 70 a defect of Borealis; 73 disk full; 74
+// the disk failed (a sync is never retried); 75 try again (an address or the data is in use); 78
+// data that must not be used: corruption, another cluster's folder, or an entry that this program
+// does not know.
 #include <unistd.h>
 
 #include <condition_variable>
@@ -25,14 +27,20 @@ constexpr env::Duration kTransferPoll = std::chrono::milliseconds(10);
 
 int ExitCodeOf(const Status& status) {
   switch (status.code()) {
-    case Code::kOk: return 0;
-    case Code::kResourceExhausted: return 73;
-    case Code::kIoError: return 74;
-    case Code::kUnavailable: return 75;
+    case Code::kOk:
+      return 0;
+    case Code::kResourceExhausted:
+      return 73;
+    case Code::kIoError:
+      return 74;
+    case Code::kUnavailable:
+      return 75;
     case Code::kCorruption:
     case Code::kInvalidArgument:
-    case Code::kUnsupported: return 78;
-    default: return 70;
+    case Code::kUnsupported:
+      return 78;
+    default:
+      return 70;
   }
 }
 
@@ -128,13 +136,13 @@ Status Run(const Flags& flags, obs::LogSink& sink) {
   service::RegisterHealth(http, metrics, *replica);
   RETURN_IF_ERROR(http.Start(flags.http_listen));
   rpc::AdminServer admin;
-  service::RegisterAdmin(admin, loop, *replica,
-                         {flags.replica.cluster, flags.replica.id, flags.zone, kSoftwareVersion,
-                          flags.chaos_enabled});
+  service::RegisterAdmin(
+      admin, loop, *replica,
+      {flags.replica.cluster, flags.replica.id, flags.zone, kSoftwareVersion, flags.chaos_enabled});
   StopFlag stop;
   Retirement retirement(loop, *replica, logger, stop);
-  auto signals = std::make_unique<env::ShutdownSignals>(
-      loop, [&retirement](int) { retirement.Begin(); });
+  auto signals =
+      std::make_unique<env::ShutdownSignals>(loop, [&retirement](int) { retirement.Begin(); });
   replica->Start();
   loop.Start();
   Status status = admin.Start(flags.admin_listen);

@@ -13,8 +13,7 @@ Status ErrorIn(const Frame& frame, wire::FrameType wanted) {
 
 }  // namespace
 
-Result<std::unique_ptr<TestClient>> TestClient::Connect(env::AsioLoop& loop,
-                                                        env::Network& network,
+Result<std::unique_ptr<TestClient>> TestClient::Connect(env::AsioLoop& loop, env::Network& network,
                                                         const std::string& address,
                                                         const ClusterId& cluster) {
   struct Dial {
@@ -107,8 +106,7 @@ uint64_t TestClient::Subscribe(const wire::Subscribe& subscribe) {
 Result<wire::Verdict> TestClient::Commit(const Bytes& request, int timeout_ms) {
   wire::CommitBodyBuilder body;
   body.Add(request);
-  ASSIGN_OR_RETURN(const Frame frame,
-                   Call(wire::FrameType::kCommitBatch, body.Take(), timeout_ms));
+  ASSIGN_OR_RETURN(const Frame frame, Call(wire::FrameType::kCommitBatch, body.Take(), timeout_ms));
   RETURN_IF_ERROR(ErrorIn(frame, wire::FrameType::kVerdicts));
   ASSIGN_OR_RETURN(const auto verdicts, wire::DecodeVerdicts(frame.payload));
   if (verdicts.size() != 1) return Corruption("not one verdict");

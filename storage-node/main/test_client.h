@@ -54,9 +54,9 @@ class TestClient : public rpc::ChannelHandler {
   std::unique_ptr<rpc::Channel> channel_;  // loop thread only
   std::mutex mu_;
   std::condition_variable changed_;
-  uint64_t next_id_ = 1;                                // guarded by mu_
-  bool closed_ = false;                                 // guarded by mu_
-  std::map<uint64_t, std::vector<Frame>> answers_;      // guarded by mu_
+  uint64_t next_id_ = 1;                            // guarded by mu_
+  bool closed_ = false;                             // guarded by mu_
+  std::map<uint64_t, std::vector<Frame>> answers_;  // guarded by mu_
 };
 
 }  // namespace borealis::storage_main

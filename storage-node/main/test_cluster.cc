@@ -10,16 +10,15 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
+#include "common/env/file.h"
 #include "common/env/thread.h"
 
 namespace borealis::storage_main {
 namespace {
 
-// Ports that were free a moment ago, all different. Below the ephemeral range's usual start nothing hands
-// them out again by chance between here and the member's bind.
+// Ports that were free a moment ago, all different. Below the ephemeral range's usual start nothing
+// hands them out again by chance between here and the member's bind.
 std::vector<uint16_t> FreePorts(size_t count) {
   std::vector<int> sockets;
   std::vector<uint16_t> ports;
@@ -66,17 +65,19 @@ int Await(pid_t pid, int seconds) {
 }
 
 std::string ReadAll(const std::string& path) {
-  std::ifstream in(path);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
+  const auto text = env::PosixFileSystem().ReadFile(path);
+  return text.ok() ? *text : text.status().ToString();
 }
 
 env::MonotonicTime After(int seconds) {
   return env::SystemClock().Monotonic() + std::chrono::seconds(seconds);
 }
-bool Over(env::MonotonicTime deadline) { return env::SystemClock().Monotonic() > deadline; }
-void Nap() { env::BlockThreadFor(std::chrono::milliseconds(20)); }
+bool Over(env::MonotonicTime deadline) {
+  return env::SystemClock().Monotonic() > deadline;
+}
+void Nap() {
+  env::BlockThreadFor(std::chrono::milliseconds(20));
+}
 
 }  // namespace
 
@@ -148,15 +149,14 @@ std::string TestCluster::LogOf(int member) const {
 
 void TestCluster::Start(int member) {
   const size_t port = static_cast<size_t>(member - 1) * 3;
-  std::vector<std::string> args = {
-      "--member-id=" + std::to_string(member),
-      "--cluster-id=" + cluster_.ToString(),
-      "--zone=z" + std::to_string(member % 3),
-      "--data-dir=" + folder_ + "/" + std::to_string(member),
-      "--listen=" + address(member),
-      "--admin-listen=127.0.0.1:" + std::to_string(ports_[port + 1]),
-      "--http-listen=" + http_address(member),
-      "--chaos-enabled"};
+  std::vector<std::string> args = {"--member-id=" + std::to_string(member),
+                                   "--cluster-id=" + cluster_.ToString(),
+                                   "--zone=z" + std::to_string(member % 3),
+                                   "--data-dir=" + folder_ + "/" + std::to_string(member),
+                                   "--listen=" + address(member),
+                                   "--admin-listen=127.0.0.1:" + std::to_string(ports_[port + 1]),
+                                   "--http-listen=" + http_address(member),
+                                   "--chaos-enabled"};
   for (int peer = 1; peer <= members_; ++peer) {
     args.push_back("--peer");
     args.push_back(std::to_string(peer) + "=" + address(peer));
@@ -207,8 +207,8 @@ Result<wire::Verdict> TestCluster::CommitAnywhere(const Bytes& request) {
 TestClient* TestWriter::Connect() {
   auto& client = clients_[target_];
   if (client != nullptr) return client.get();
-  auto dialled = TestClient::Connect(cluster_.loop_, *cluster_.network_,
-                                     cluster_.address(target_), cluster_.cluster());
+  auto dialled = TestClient::Connect(cluster_.loop_, *cluster_.network_, cluster_.address(target_),
+                                     cluster_.cluster());
   if (dialled.ok()) {
     client = std::move(*dialled);
     return client.get();

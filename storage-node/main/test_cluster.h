@@ -19,7 +19,7 @@ class TestCluster {
   ~TestCluster();
 
   void Start(int member);
-  void Kill(int member, int signal);       // and waits for the end
+  void Kill(int member, int signal);              // and waits for the end
   int WaitForExit(int member, int seconds = 10);  // the exit code, 128 + signal, or -1 in time
   bool running(int member) const { return pids_.contains(member); }
 

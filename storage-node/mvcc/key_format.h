@@ -3,9 +3,10 @@
 //   key   = user key, stamp; stamp = u64 BE of ~version, u8 form
 //   value = u8 kind (1 put, 2 delete), bytes
 //
-// Form 0: the version itself. Form 1 is reserved: the number is that of a large transaction's record.
-// User keys are arbitrary bytes, so the stamp can not be told from a longer user key by comparing bytes:
-// the comparator splits it off, and sorts by user key first, newest version first among equals.
+// Form 0: the version itself. Form 1 is reserved: the number is that of a large transaction's
+// record. User keys are arbitrary bytes, so the stamp can not be told from a longer user key by
+// comparing bytes: the comparator splits it off, and sorts by user key first, newest version first
+// among equals.
 #pragma once
 
 #include "common/base/bytes.h"
@@ -31,13 +32,18 @@ inline Bytes MakeKey(ByteView user_key, Version version) {
   return key;
 }
 // These require key.size() >= kStampBytes, which holds for every key that MakeKey wrote.
-inline ByteView UserKeyOf(ByteView key) { return key.substr(0, key.size() - kStampBytes); }
+inline ByteView UserKeyOf(ByteView key) {
+  return key.substr(0, key.size() - kStampBytes);
+}
 inline Version VersionOf(ByteView key) {
   return Version(~GetU64BE(key.data() + key.size() - kStampBytes));
 }
-inline uint8_t FormOf(ByteView key) { return static_cast<uint8_t>(key.back()); }
+inline uint8_t FormOf(ByteView key) {
+  return static_cast<uint8_t>(key.back());
+}
 
-// <0, 0, >0. Total also for malformed keys (shorter than a stamp), which sort first, by their bytes.
+// <0, 0, >0. Total also for malformed keys (shorter than a stamp), which sort first, by their
+// bytes.
 inline int CompareKeys(ByteView a, ByteView b) {
   if (a.size() < kStampBytes || b.size() < kStampBytes) {
     const bool short_a = a.size() < kStampBytes;

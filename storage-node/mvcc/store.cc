@@ -24,8 +24,12 @@ constexpr size_t kStateBytes = 32;
 // More steps than this to the next user key, and a seek is cheaper.
 constexpr int kStepsBeforeSeek = 8;
 
-ByteView View(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
-rocksdb::Slice SliceOf(ByteView v) { return {v.data(), v.size()}; }
+ByteView View(const rocksdb::Slice& s) {
+  return {s.data(), s.size()};
+}
+rocksdb::Slice SliceOf(ByteView v) {
+  return {v.data(), v.size()};
+}
 
 Status Map(const rocksdb::Status& s, std::string_view what) {
   if (s.ok()) return Status::Ok();
@@ -111,8 +115,9 @@ class Store::Impl {
   Result<Bytes> VerdictsOf(LogIndex index) const;
   StoreStats stats() const;
 
-  // Call after the iterator was made: from then on nothing it needs can vanish, whatever a compaction
-  // drops; what was dropped before was at or below the horizon of that time, which is checked here.
+  // Call after the iterator was made: from then on nothing it needs can vanish, whatever a
+  // compaction drops; what was dropped before was at or below the horizon of that time, which is
+  // checked here.
   Status CheckVersion(Version version) const {
     const ApplyState state = applied();
     if (version < state.horizon) {
@@ -149,7 +154,8 @@ class Store::Impl {
   Status Identify(const Options& options);
   Status ScanForward(const ScanRequest& request, rocksdb::Iterator* it, ScanPage* page) const;
   Status ScanReverse(const ScanRequest& request, rocksdb::Iterator* it, ScanPage* page) const;
-  // Whether the iterator stands on a version of `user_key`; kUnsupported for a stamp of another form.
+  // Whether the iterator stands on a version of `user_key`; kUnsupported for a stamp of another
+  // form.
   static Result<bool> At(rocksdb::Iterator* it, ByteView user_key);
   static Result<std::optional<ByteView>> ValueAt(rocksdb::Iterator* it);
 
@@ -301,8 +307,10 @@ Result<std::optional<ByteView>> Store::Impl::ValueAt(rocksdb::Iterator* it) {
   const ByteView value = View(it->value());
   if (value.empty()) return Corruption("store: value without a kind");
   switch (static_cast<ValueKind>(value[0])) {
-    case ValueKind::kPut: return std::optional<ByteView>(value.substr(1));
-    case ValueKind::kDelete: return std::optional<ByteView>();
+    case ValueKind::kPut:
+      return std::optional<ByteView>(value.substr(1));
+    case ValueKind::kDelete:
+      return std::optional<ByteView>();
   }
   return Corruption("store: value of an unknown kind");
 }
@@ -440,8 +448,12 @@ Result<std::unique_ptr<Store>> Store::Open(const Options& options) {
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
 
-Status Store::Apply(const ApplyBatch& batch) { return impl_->Apply(batch); }
-Status Store::Flush() { return impl_->Flush(); }
+Status Store::Apply(const ApplyBatch& batch) {
+  return impl_->Apply(batch);
+}
+Status Store::Flush() {
+  return impl_->Flush();
+}
 
 Result<std::optional<Bytes>> Store::Get(ByteView key, Version version) const {
   const auto it = impl_->NewPointIterator();
@@ -462,10 +474,20 @@ Result<std::vector<std::optional<Bytes>>> Store::MultiGet(const std::vector<Byte
   return out;
 }
 
-Result<ScanPage> Store::Scan(const ScanRequest& request) const { return impl_->Scan(request); }
-Result<Bytes> Store::VerdictsOf(LogIndex index) const { return impl_->VerdictsOf(index); }
-ApplyState Store::applied() const { return impl_->applied(); }
-LogIndex Store::flushed_index() const { return impl_->flushed_index(); }
-StoreStats Store::stats() const { return impl_->stats(); }
+Result<ScanPage> Store::Scan(const ScanRequest& request) const {
+  return impl_->Scan(request);
+}
+Result<Bytes> Store::VerdictsOf(LogIndex index) const {
+  return impl_->VerdictsOf(index);
+}
+ApplyState Store::applied() const {
+  return impl_->applied();
+}
+LogIndex Store::flushed_index() const {
+  return impl_->flushed_index();
+}
+StoreStats Store::stats() const {
+  return impl_->stats();
+}
 
 }  // namespace borealis::mvcc

@@ -1,10 +1,11 @@
 // The MVCC store: all versions of all rows, on RocksDB. The only module that includes RocksDB.
 //
-// Written by one thread, in log order, in batches that hold everything a range of log entries changes:
-// rows, the entries' verdicts, applied index, version, horizon. RocksDB's own log is off: what is not
-// flushed when the process ends is applied again from the Raft log, starting after the applied index
-// that the store was last flushed with (atomic_flush: all column families as of one moment). So the
-// applied index read at opening is exactly what is on disk. docs/formats/mvcc.md has keys and values.
+// Written by one thread, in log order, in batches that hold everything a range of log entries
+// changes: rows, the entries' verdicts, applied index, version, horizon. RocksDB's own log is off:
+// what is not flushed when the process ends is applied again from the Raft log, starting after the
+// applied index that the store was last flushed with (atomic_flush: all column families as of one
+// moment). So the applied index read at opening is exactly what is on disk. docs/formats/mvcc.md
+// has keys and values.
 //
 // Thread rule: Apply and Flush from one thread; reads and getters from any thread, at any time.
 #pragma once
@@ -25,13 +26,13 @@ namespace borealis::mvcc {
 inline constexpr size_t kKeyBytesMax = 1 << 20;
 
 struct Options {
-  std::string directory;              // made if it is missing; its parent must exist
-  ClusterId cluster;                  // a directory of another cluster is refused (kInvalidArgument)
+  std::string directory;  // made if it is missing; its parent must exist
+  ClusterId cluster;      // a directory of another cluster is refused (kInvalidArgument)
   size_t block_cache_bytes = 128u << 20;
   size_t write_buffer_bytes = 32u << 20;
   int background_threads = 2;
-  // Called once, from any thread, when RocksDB stops writing (disk full, I/O error, corruption). The
-  // process must end: what is acknowledged is safe in the Raft log.
+  // Called once, from any thread, when RocksDB stops writing (disk full, I/O error, corruption).
+  // The process must end: what is acknowledged is safe in the Raft log.
   std::function<void(const Status&)> on_background_error;
 };
 
@@ -52,9 +53,9 @@ struct EntryVerdicts {
 struct ApplyBatch {
   std::vector<Mutation> mutations;
   std::vector<EntryVerdicts> verdicts;
-  LogIndex applied_index;   // of the last entry in the batch; not below the current one
-  Version applied_version;  // version counter after it
-  Version horizon;          // after it
+  LogIndex applied_index;     // of the last entry in the batch; not below the current one
+  Version applied_version;    // version counter after it
+  Version horizon;            // after it
   uint64_t verdict_hash = 0;  // rolling hash after it
 };
 
@@ -72,8 +73,8 @@ struct Row {
 };
 
 struct ScanRequest {
-  ByteView start;           // inclusive
-  ByteView end;             // exclusive; empty = no end
+  ByteView start;  // inclusive
+  ByteView end;    // exclusive; empty = no end
   bool reverse = false;
   Version version;
   uint32_t rows_max = 1024;      // >= 1
@@ -97,8 +98,8 @@ struct StoreStats {
 
 class Store {
  public:
-  // Opens or makes the store. kInvalidArgument for another cluster's directory or one that is in use,
-  // kUnsupported for a newer format, kCorruption, kIoError, kResourceExhausted (disk full).
+  // Opens or makes the store. kInvalidArgument for another cluster's directory or one that is in
+  // use, kUnsupported for a newer format, kCorruption, kIoError, kResourceExhausted (disk full).
   static Result<std::unique_ptr<Store>> Open(const Options& options);
   ~Store();
   Store(const Store&) = delete;

@@ -158,8 +158,10 @@ TEST_F(StoreTest, AgreesWithAModelOnRandomHistories) {
     Commit({changes.begin(), changes.end()});
     states.push_back(states.back());
     for (const auto& [key, value] : changes) {
-      if (value == "-") states.back().erase(key);
-      else states.back()[key] = value;
+      if (value == "-")
+        states.back().erase(key);
+      else
+        states.back()[key] = value;
     }
     if (random() % 50 == 0) {
       ASSERT_TRUE(store_->Flush().ok());

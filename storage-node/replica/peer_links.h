@@ -1,5 +1,5 @@
-// One outgoing channel to each peer. A member only sends on the channels that it dialled and only receives
-// on those that it accepted, so that no two ends race to be the one connection.
+// One outgoing channel to each peer. A member only sends on the channels that it dialled and only
+// receives on those that it accepted, so that no two ends race to be the one connection.
 #pragma once
 
 #include <functional>
@@ -19,8 +19,8 @@ class PeerLinks {
   struct Options {
     MemberId id;
     ClusterId cluster;
-    std::map<MemberId, std::string> members;  // this one is skipped
-    size_t pending_bytes_max = 64u << 20;     // more unsent than that: messages are dropped
+    std::map<MemberId, std::string> members;       // this one is skipped
+    size_t pending_bytes_max = 64u << 20;          // more unsent than that: messages are dropped
     std::function<void(MemberId)> on_unreachable;  // a link broke, or a message was dropped
   };
 
@@ -28,8 +28,8 @@ class PeerLinks {
   PeerLinks(env::Network& network, env::Random& random, obs::Logger logger, Options options);
   ~PeerLinks();
 
-  // Queues the message; false if there is no open channel, or too much is waiting in it. Raft repeats what
-  // matters.
+  // Queues the message; false if there is no open channel, or too much is waiting in it. Raft
+  // repeats what matters.
   bool Send(const raft::Message& message);
   bool connected(MemberId peer) const;
 

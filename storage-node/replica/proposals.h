@@ -1,5 +1,5 @@
-// What waits for the log: requests that are queued for the next turn's entry, and proposed entries whose
-// fate is open. Holds the callbacks, and sees to it that each is called exactly once.
+// What waits for the log: requests that are queued for the next turn's entry, and proposed entries
+// whose fate is open. Holds the callbacks, and sees to it that each is called exactly once.
 #pragma once
 
 #include <deque>
@@ -26,15 +26,15 @@ class Proposals {
   bool empty() const { return queue_.empty(); }
   size_t queued_bytes() const { return queued_bytes_; }
 
-  // Entries made of all that is queued, in its order: neighbouring commits share one up to `bytes_max`.
-  // Follow it with Appended or Refused.
+  // Entries made of all that is queued, in its order: neighbouring commits share one up to
+  // `bytes_max`. Follow it with Appended or Refused.
   std::vector<raft::ProposedEntry> TakeEntries(size_t bytes_max);
   void Appended(const raft::Proposal& proposal);
   // Nothing was appended: everything taken is answered as not decided, not appended.
   void Refused(MemberId leader);
 
-  // The entry at `index` was decided. Answers who waits for it; an entry of another term at that index
-  // means that ours is lost for good, and so are those behind it of the same term.
+  // The entry at `index` was decided. Answers who waits for it; an entry of another term at that
+  // index means that ours is lost for good, and so are those behind it of the same term.
   void OnDecided(Term term, LogIndex index, const apply::Decided& decided, MemberId leader);
   // The leadership is gone: what was appended may or may not be decided later, by others.
   void FailAppended(MemberId leader);
@@ -43,9 +43,9 @@ class Proposals {
 
  private:
   struct Waiter {
-    CommitDone commit;             // either this ...
-    std::vector<TxnId> txns;       //   (its requests)
-    OtherDone other;               // ... or this
+    CommitDone commit;        // either this ...
+    std::vector<TxnId> txns;  //   (its requests)
+    OtherDone other;          // ... or this
   };
   struct Queued {
     Bytes payload;  // commit: the body; other: the whole entry

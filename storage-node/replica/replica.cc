@@ -21,10 +21,13 @@ constexpr size_t kInlineSyncBytesMax = 64u << 10;
 
 std::string_view RoleText(raft::Role role) {
   switch (role) {
-    case raft::Role::kLeader: return "leader";
-    case raft::Role::kFollower: return "follower";
+    case raft::Role::kLeader:
+      return "leader";
+    case raft::Role::kFollower:
+      return "follower";
     case raft::Role::kPreCandidate:
-    case raft::Role::kCandidate: return "candidate";
+    case raft::Role::kCandidate:
+      return "candidate";
   }
   return "unknown";
 }
@@ -131,11 +134,10 @@ Status Replica::ReplayLog() {
                       std::to_string(machine_.version().value()) + " and " +
                       std::to_string(applied.version.value()));
   }
-  env_.logger.Info("state machine rebuilt",
-                   {{"entries", applied.index},
-                    {"version", applied.version},
-                    {"took", env_.clock->Monotonic() - start},
-                    {"torn_bytes_cut", log_->recovered().torn_bytes_cut}});
+  env_.logger.Info("state machine rebuilt", {{"entries", applied.index},
+                                             {"version", applied.version},
+                                             {"took", env_.clock->Monotonic() - start},
+                                             {"torn_bytes_cut", log_->recovered().torn_bytes_cut}});
   return Status::Ok();
 }
 
@@ -156,8 +158,8 @@ void Replica::RegisterMetrics() {
       &m.AddCounter("borealis_storage_leader_changes_total", "Changes of the known leader.");
   metrics_.batch_requests =
       &m.AddHistogram("borealis_storage_batch_requests", "Requests in a commit entry.", 1);
-  metrics_.certify_us = &m.AddHistogram("borealis_storage_certify_seconds",
-                                        "Time to decide an entry.", 1e-6);
+  metrics_.certify_us =
+      &m.AddHistogram("borealis_storage_certify_seconds", "Time to decide an entry.", 1e-6);
   const auto callback = [&](const char* name, const char* help, std::function<double()> read) {
     callbacks_.push_back(m.AddCallback(name, help, {}, std::move(read)));
   };
@@ -267,9 +269,9 @@ void Replica::OnSoftState(const raft::SoftState& state) {
   const bool same_life = state.role == raft::Role::kLeader && state.term == soft_.term;
   if (state.leader != soft_.leader) {
     if (state.leader) metrics_.elections->Add();
-    env_.logger.Info("leader changed", {{"leader", state.leader},
-                                        {"term", state.term},
-                                        {"role", RoleText(state.role)}});
+    env_.logger.Info(
+        "leader changed",
+        {{"leader", state.leader}, {"term", state.term}, {"role", RoleText(state.role)}});
   }
   soft_ = state;
   if (same_life) return;
@@ -300,8 +302,8 @@ void Replica::Persist(raft::PersistRequest request) {
   const bool first = deferred_.empty();
   deferred_.push_back(std::move(request));
   if (!is_leader() || options_.members.size() == 1) return PersistDeferred();
-  // The appends of this turn are queued in their channels, which write at the end of the turn. A task
-  // posted now runs after that: the peers sync while this member does.
+  // The appends of this turn are queued in their channels, which write at the end of the turn. A
+  // task posted now runs after that: the peers sync while this member does.
   if (!first) return;
   env_.loop->PostAtTurnEnd([alive = alive_] {
     Replica* self = *alive;
@@ -381,8 +383,7 @@ Result<apply::Decided> Replica::DecideEntry(const raft::Entry& entry) {
   auto owner = std::make_shared<const raft::Payload>(entry.payload);
   const ByteView view = owner->view();
   auto decided = machine_.Decide(entry.index, std::move(owner), view);
-  metrics_.certify_us->Record(
-      static_cast<uint64_t>((env_.clock->Monotonic() - start).count()));
+  metrics_.certify_us->Record(static_cast<uint64_t>((env_.clock->Monotonic() - start).count()));
   return decided;
 }
 
@@ -580,8 +581,8 @@ void Replica::Fatal(const Status& status) {
 }
 
 #if BOREALIS_PLANT_ACK_BEFORE_QUORUM
-// The planted bug (docs/design/planted-bugs.md): decides and answers at append, before any other member
-// has the entry. Entries that the cluster loses with this leader were acknowledged.
+// The planted bug (docs/design/planted-bugs.md): decides and answers at append, before any other
+// member has the entry. Entries that the cluster loses with this leader were acknowledged.
 void Replica::DecideAtAppend(const raft::Proposal& proposal,
                              const std::vector<raft::Payload>& payloads) {
   LogIndex index = proposal.first;

@@ -1,13 +1,14 @@
-// A member's replica: drives the Raft core with log, timers and peers, feeds committed entries to the state
-// machine, and answers each request once its entry is certified.
+// A member's replica: drives the Raft core with log, timers and peers, feeds committed entries to
+// the state machine, and answers each request once its entry is certified.
 //
-// Everything is called on one loop's thread (which also reads the peers' frames and, on a follower, syncs the
-// log: batch, sync and acknowledgement share a turn). A leader with company syncs on the log's own thread,
-// after its appends have left. docs/design/exactly-once.md says what an answer means.
+// Everything is called on one loop's thread (which also reads the peers' frames and, on a follower,
+// syncs the log: batch, sync and acknowledgement share a turn). A leader with company syncs on the
+// log's own thread, after its appends have left. docs/design/exactly-once.md says what an answer
+// means.
 //
-// A request that was accepted gets exactly one answer, unless the replica is destroyed before. After a
-// change of leadership: what was never appended is kRetryElsewhere; what was appended is kUnknown, and is to
-// be sent again with the same transaction id.
+// A request that was accepted gets exactly one answer, unless the replica is destroyed before.
+// After a change of leadership: what was never appended is kRetryElsewhere; what was appended is
+// kUnknown, and is to be sent again with the same transaction id.
 #pragma once
 
 #include <deque>
@@ -41,7 +42,7 @@ struct Options {
   std::map<MemberId, std::string> members;  // all voters with this one: host:port of their frames
   std::string data_dir;                     // holds log/ and store/
   env::Duration tick = std::chrono::milliseconds(50);
-  int election_ticks = 8;    // timeouts are drawn from [n, 2n) ticks
+  int election_ticks = 8;  // timeouts are drawn from [n, 2n) ticks
   int heartbeat_ticks = 2;
   int inflight_appends = 1;  // batches a hop; more pays when the round trip is longer than the sync
   size_t entry_bytes_max = 1u << 20;  // of one Commit entry, unless a single call is larger
@@ -59,8 +60,8 @@ struct Environment {
   env::Random* random = nullptr;
   obs::Registry* metrics = nullptr;
   obs::Logger logger;
-  // The member must end at once: its disk failed, or it met what it must not skip. Any thread; does not
-  // return in a program. Nothing is acknowledged after it.
+  // The member must end at once: its disk failed, or it met what it must not skip. Any thread; does
+  // not return in a program. Nothing is acknowledged after it.
   std::function<void(const Status&)> on_fatal;
 };
 
@@ -78,9 +79,9 @@ struct ReplicaStatus {
 
 class Replica {
  public:
-  // Opens log and store and rebuilds the state machine from the log; blocks for as long as that takes.
-  // Call before the loop starts, or on its thread. Errors: those of Log::Open and Store::Open, and
-  // kCorruption when log and store contradict each other.
+  // Opens log and store and rebuilds the state machine from the log; blocks for as long as that
+  // takes. Call before the loop starts, or on its thread. Errors: those of Log::Open and
+  // Store::Open, and kCorruption when log and store contradict each other.
   static Result<std::unique_ptr<Replica>> Open(Options options, Environment environment);
   // With the loop stopped, or on its thread.
   ~Replica();
@@ -95,8 +96,9 @@ class Replica {
   // A frame kRaft that came from `from` (by its hello). Malformed ones are logged and dropped.
   void OnRaftFrame(MemberId from, ByteView payload);
 
-  // `body` is that of a CommitBatch frame: kCorruption unless it is one, kResourceExhausted when too much
-  // waits already; then `done` is not called. Else `done` gets one verdict for each request, in order.
+  // `body` is that of a CommitBatch frame: kCorruption unless it is one, kResourceExhausted when
+  // too much waits already; then `done` is not called. Else `done` gets one verdict for each
+  // request, in order.
   using CommitDone = std::function<void(std::vector<wire::Verdict>)>;
   Status Commit(Bytes body, CommitDone done);
 
@@ -104,7 +106,8 @@ class Replica {
   void ReadIndex(std::function<void(wire::ReadIndexReply)> done);
 
   // kNotLeader (leader() may name it), kOutcomeUnknown: ask again, both are idempotent.
-  void Allocate(uint64_t nonce, std::string writer_name, std::function<void(Result<Incarnation>)> done);
+  void Allocate(uint64_t nonce, std::string writer_name,
+                std::function<void(Result<Incarnation>)> done);
   void Fence(Incarnation incarnation, std::function<void(Status)> done);
   void Resolve(const TxnId& txn, std::function<void(Result<wire::Verdict>)> done);
 

@@ -49,16 +49,15 @@ v1::StorageStatusResponse Describe(const replica::Replica& replica, const AdminO
 void RegisterAdmin(rpc::AdminServer& server, env::Loop& loop, replica::Replica& replica,
                    AdminOptions options) {
   server.Handle<v1::StorageStatusRequest, v1::StorageStatusResponse>(
-      std::string(kPrefix) + "Status",
-      [&loop, &replica, options](const v1::StorageStatusRequest&) {
+      std::string(kPrefix) + "Status", [&loop, &replica, options](const v1::StorageStatusRequest&) {
         v1::StorageStatusResponse response;
         env::RunOnLoop(loop, [&] { response = Describe(replica, options); });
         return Result<v1::StorageStatusResponse>(std::move(response));
       });
   server.Handle<v1::TransferLeadershipRequest, v1::TransferLeadershipResponse>(
       std::string(kPrefix) + "TransferLeadership",
-      [&loop, &replica](const v1::TransferLeadershipRequest& request)
-          -> Result<v1::TransferLeadershipResponse> {
+      [&loop, &replica](
+          const v1::TransferLeadershipRequest& request) -> Result<v1::TransferLeadershipResponse> {
         Status status;
         env::RunOnLoop(loop, [&] {
           status = replica.TransferLeadership(MemberId(request.target_member_id()));

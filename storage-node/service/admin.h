@@ -18,8 +18,8 @@ struct AdminOptions {
   bool chaos_enabled = false;  // else Pause answers kUnsupported
 };
 
-// Registers the handlers; before server.Start(). Loop and replica outlive the server. Pause blocks the loop:
-// the member then neither reads nor answers on any connection, and does not sync.
+// Registers the handlers; before server.Start(). Loop and replica outlive the server. Pause blocks
+// the loop: the member then neither reads nor answers on any connection, and does not sync.
 void RegisterAdmin(rpc::AdminServer& server, env::Loop& loop, replica::Replica& replica,
                    AdminOptions options);
 

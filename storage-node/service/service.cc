@@ -41,8 +41,8 @@ struct Service::ReadTask {
   Bytes payload;
   Version version;
   std::atomic<bool> started{false};
-  uint64_t waiter = 0;                            // loop thread only
-  env::TimerId deadline = env::TimerId::kNone;    // loop thread only
+  uint64_t waiter = 0;                          // loop thread only
+  env::TimerId deadline = env::TimerId::kNone;  // loop thread only
   env::MonotonicTime arrived;
 };
 
@@ -60,9 +60,8 @@ Service::Service(env::Loop& loop, replica::Replica& replica, env::WorkerPool& re
       read_us_(&metrics.AddHistogram("borealis_storage_read_seconds",
                                      "Time of a read with its wait.", 1e-6)),
       alive_(std::make_shared<Service*>(this)) {
-  replica_.SetSink([this](const std::shared_ptr<const apply::CertifiedEntry>& entry) {
-    hub_.OnEntry(entry);
-  });
+  replica_.SetSink(
+      [this](const std::shared_ptr<const apply::CertifiedEntry>& entry) { hub_.OnEntry(entry); });
 }
 
 Service::~Service() {
@@ -100,21 +99,28 @@ void Service::OnFrame(Session& session, FrameType type, uint64_t request_id, Byt
     case FrameType::kRaft:
       if (!session.is_member()) break;
       return replica_.OnRaftFrame(MemberId(session.channel().peer().id), payload);
-    case FrameType::kCommitBatch: return OnCommit(session, request_id, payload);
+    case FrameType::kCommitBatch:
+      return OnCommit(session, request_id, payload);
     case FrameType::kReadIndex:
-      return replica_.ReadIndex([alive = alive_, id = session.id(), request_id](
-                                    const wire::ReadIndexReply& reply) {
-        if (*alive == nullptr) return;
-        (*alive)->Send(id, request_id,
-                       {FrameType::kReadIndexReply, wire::EncodeReadIndexReply(reply)});
-      });
+      return replica_.ReadIndex(
+          [alive = alive_, id = session.id(), request_id](const wire::ReadIndexReply& reply) {
+            if (*alive == nullptr) return;
+            (*alive)->Send(id, request_id,
+                           {FrameType::kReadIndexReply, wire::EncodeReadIndexReply(reply)});
+          });
     case FrameType::kGet:
-    case FrameType::kScan: return OnRead(session, type, request_id, payload);
-    case FrameType::kSubscribe: return OnSubscribe(session, request_id, payload);
-    case FrameType::kAllocateIncarnation: return OnAllocate(session, request_id, payload);
-    case FrameType::kFenceIncarnation: return OnFence(session, request_id, payload);
-    case FrameType::kResolveTxn: return OnResolve(session, request_id, payload);
-    default: break;
+    case FrameType::kScan:
+      return OnRead(session, type, request_id, payload);
+    case FrameType::kSubscribe:
+      return OnSubscribe(session, request_id, payload);
+    case FrameType::kAllocateIncarnation:
+      return OnAllocate(session, request_id, payload);
+    case FrameType::kFenceIncarnation:
+      return OnFence(session, request_id, payload);
+    case FrameType::kResolveTxn:
+      return OnResolve(session, request_id, payload);
+    default:
+      break;
   }
   SendError(session.id(), request_id,
             Unsupported("frame type " + std::to_string(static_cast<int>(type))));
@@ -145,8 +151,8 @@ void Service::OnRead(Session& session, FrameType type, uint64_t request_id, Byte
   task->payload = Bytes(payload);
   task->version = Version(GetU64(payload.data()));
   task->arrived = loop_.clock().Monotonic();
-  // The waiter may run on the applier's thread: it only submits, and `this` outlives the applier's tasks
-  // because the service's owner stops applier and pool first.
+  // The waiter may run on the applier's thread: it only submits, and `this` outlives the applier's
+  // tasks because the service's owner stops applier and pool first.
   task->waiter = replica_.applier().WhenApplied(task->version, [this, alive = alive_, task] {
     if (!task->started.exchange(true)) StartRead(task);
   });
@@ -179,8 +185,7 @@ void Service::FinishRead(const std::shared_ptr<ReadTask>& task, Reply reply) {
   if (task->deadline != env::TimerId::kNone) loop_.Cancel(task->deadline);
   task->deadline = env::TimerId::kNone;
   reads_->Add();
-  read_us_->Record(
-      static_cast<uint64_t>((loop_.clock().Monotonic() - task->arrived).count()));
+  read_us_->Record(static_cast<uint64_t>((loop_.clock().Monotonic() - task->arrived).count()));
   Send(task->session, task->request_id, std::move(reply));
 }
 
@@ -242,15 +247,16 @@ void Service::OnSubscribe(Session& session, uint64_t request_id, ByteView payloa
 void Service::OnAllocate(Session& session, uint64_t request_id, ByteView payload) {
   const auto request = wire::DecodeAllocateIncarnation(payload);
   if (!request.ok()) return SendError(session.id(), request_id, request.status());
-  replica_.Allocate(request->nonce, std::string(request->writer_name),
-                    [alive = alive_, id = session.id(), request_id](Result<Incarnation> result) {
-                      if (*alive == nullptr) return;
-                      if (!result.ok()) {
-                        return (*alive)->SendError(id, request_id, result.status());
-                      }
-                      (*alive)->Send(id, request_id, {FrameType::kAllocateIncarnationReply,
-                                                      wire::EncodeIncarnationId(*result)});
-                    });
+  replica_.Allocate(
+      request->nonce, std::string(request->writer_name),
+      [alive = alive_, id = session.id(), request_id](Result<Incarnation> result) {
+        if (*alive == nullptr) return;
+        if (!result.ok()) {
+          return (*alive)->SendError(id, request_id, result.status());
+        }
+        (*alive)->Send(id, request_id,
+                       {FrameType::kAllocateIncarnationReply, wire::EncodeIncarnationId(*result)});
+      });
 }
 
 void Service::OnFence(Session& session, uint64_t request_id, ByteView payload) {
@@ -266,14 +272,14 @@ void Service::OnFence(Session& session, uint64_t request_id, ByteView payload) {
 void Service::OnResolve(Session& session, uint64_t request_id, ByteView payload) {
   const auto txn = wire::DecodeResolveTxn(payload);
   if (!txn.ok()) return SendError(session.id(), request_id, txn.status());
-  replica_.Resolve(*txn, [alive = alive_, id = session.id(),
-                          request_id](Result<wire::Verdict> verdict) {
-    if (*alive == nullptr) return;
-    if (!verdict.ok()) return (*alive)->SendError(id, request_id, verdict.status());
-    Bytes payload;
-    wire::AppendVerdict(&payload, *verdict);
-    (*alive)->Send(id, request_id, {FrameType::kResolveTxnReply, std::move(payload)});
-  });
+  replica_.Resolve(
+      *txn, [alive = alive_, id = session.id(), request_id](Result<wire::Verdict> verdict) {
+        if (*alive == nullptr) return;
+        if (!verdict.ok()) return (*alive)->SendError(id, request_id, verdict.status());
+        Bytes payload;
+        wire::AppendVerdict(&payload, *verdict);
+        (*alive)->Send(id, request_id, {FrameType::kResolveTxnReply, std::move(payload)});
+      });
 }
 
 void Service::Send(SessionId id, uint64_t request_id, Reply reply) {

@@ -1,8 +1,10 @@
-// The service: answers writers' frames, hands peers' frames to the replica. Translates, calls, translates back.
+// The service: answers writers' frames, hands peers' frames to the replica. Translates, calls,
+// translates back.
 //
-// Everything here runs on the replica's loop, but for reads: those wait until the store has applied their
-// version and then run on a small pool of threads, so that a scan never delays the log. Any member
-// answers reads; only the leader commits, allocates, fences, resolves and tells the version of strong reads.
+// Everything here runs on the replica's loop, but for reads: those wait until the store has applied
+// their version and then run on a small pool of threads, so that a scan never delays the log. Any
+// member answers reads; only the leader commits, allocates, fences, resolves and tells the version
+// of strong reads.
 #pragma once
 
 #include <functional>

@@ -13,7 +13,9 @@ StreamHub::StreamHub(env::Loop& loop, Version version, Options options)
       version_(version),
       alive_(std::make_shared<StreamHub*>(this)) {}
 
-StreamHub::~StreamHub() { *alive_ = nullptr; }
+StreamHub::~StreamHub() {
+  *alive_ = nullptr;
+}
 
 void StreamHub::OnEntry(const std::shared_ptr<const apply::CertifiedEntry>& entry) {
   version_ = entry->version;
@@ -50,7 +52,9 @@ Result<StreamHub::SubscriptionId> StreamHub::Add(rpc::Channel* channel, uint64_t
   return id;
 }
 
-void StreamHub::Remove(SubscriptionId id) { subscribers_.erase(id); }
+void StreamHub::Remove(SubscriptionId id) {
+  subscribers_.erase(id);
+}
 
 void StreamHub::ScheduleFlush() {
   if (std::exchange(flush_scheduled_, true)) return;
@@ -124,12 +128,12 @@ void StreamHub::WaitForRoom(SubscriptionId id, Subscriber* subscriber) {
   subscriber->waiting = true;
   subscriber->channel->WhenPendingAtMost(options_.pending_bytes_max / 2,
                                          [alive = alive_, id](Status status) {
-    if (*alive == nullptr || !status.ok()) return;
-    const auto it = (*alive)->subscribers_.find(id);
-    if (it == (*alive)->subscribers_.end()) return;
-    it->second.waiting = false;
-    (*alive)->ScheduleFlush();
-  });
+                                           if (*alive == nullptr || !status.ok()) return;
+                                           const auto it = (*alive)->subscribers_.find(id);
+                                           if (it == (*alive)->subscribers_.end()) return;
+                                           it->second.waiting = false;
+                                           (*alive)->ScheduleFlush();
+                                         });
 }
 
 }  // namespace borealis::service

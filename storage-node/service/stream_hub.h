@@ -1,9 +1,10 @@
-// The applied stream: every accepted request, in log order, to each subscriber, as soon as it is certified.
+// The applied stream: every accepted request, in log order, to each subscriber, as soon as it is
+// certified.
 //
-// One ring of recent entries serves all subscribers; each has a place in it. A subscriber whose connection does
-// not drain stops at its place; when the ring has moved past it, it is told so (kBelowHorizon) and
-// dropped, and starts over from a fresh snapshot. So slow subscribers cost no memory and delay nobody.
-// Loop thread only.
+// One ring of recent entries serves all subscribers; each has a place in it. A subscriber whose
+// connection does not drain stops at its place; when the ring has moved past it, it is told so
+// (kBelowHorizon) and dropped, and starts over from a fresh snapshot. So slow subscribers cost no
+// memory and delay nobody. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,9 @@ class StreamHub {
  public:
   struct Options {
     size_t ring_bytes_max = 64u << 20;
-    size_t batch_bytes_max = 1u << 20;    // of one StreamBatch, unless one entry is larger
-    size_t pending_bytes_max = 4u << 20;  // unsent on a connection before its subscriber has to wait
+    size_t batch_bytes_max = 1u << 20;  // of one StreamBatch, unless one entry is larger
+    size_t pending_bytes_max =
+        4u << 20;  // unsent on a connection before its subscriber has to wait
   };
   using SubscriptionId = uint64_t;
 
@@ -34,8 +36,8 @@ class StreamHub {
 
   void OnEntry(const std::shared_ptr<const apply::CertifiedEntry>& entry);
 
-  // Sends every accepted request above `subscribe.after` over the channel with that request id. kBelowHorizon
-  // when they are not in the ring any more. The channel outlives the subscription.
+  // Sends every accepted request above `subscribe.after` over the channel with that request id.
+  // kBelowHorizon when they are not in the ring any more. The channel outlives the subscription.
   Result<SubscriptionId> Add(rpc::Channel* channel, uint64_t request_id,
                              const wire::Subscribe& subscribe);
   void Remove(SubscriptionId id);
@@ -48,9 +50,9 @@ class StreamHub {
     rpc::Channel* channel = nullptr;
     uint64_t request_id = 0;
     Incarnation origin;
-    Version after;           // the last version sent, or not wanted
-    uint64_t position = 0;   // of the next entry to look at; counts all entries ever in the ring
-    bool waiting = false;    // for its connection to drain
+    Version after;          // the last version sent, or not wanted
+    uint64_t position = 0;  // of the next entry to look at; counts all entries ever in the ring
+    bool waiting = false;   // for its connection to drain
   };
 
   void ScheduleFlush();

@@ -45,8 +45,9 @@ class FakeChannel : public rpc::Channel {
 
 class StreamHubTest : public ::testing::Test {
  protected:
-  StreamHubTest() : hub_(loop_, Version(10), {.ring_bytes_max = 1000, .batch_bytes_max = 250,
-                                              .pending_bytes_max = 50}) {}
+  StreamHubTest()
+      : hub_(loop_, Version(10),
+             {.ring_bytes_max = 1000, .batch_bytes_max = 250, .pending_bytes_max = 50}) {}
   // An entry of 100 bytes with these versions, all by incarnation 1.
   void Entry(uint64_t first, uint64_t last) {
     auto entry = std::make_shared<apply::CertifiedEntry>();
