@@ -21,7 +21,8 @@ size_t BytesOf(const Batch& batch) {
 // order of the queue is the order on disk, whichever thread writes.
 class LogWriter::Impl {
  public:
-  Impl(Log* log, bool threaded, WriterOptions options) : log_(log), options_(options) {
+  Impl(Log* log, bool threaded, WriterOptions options)
+      : log_(log), threaded_(threaded), options_(options) {
     if (threaded) thread_ = env::Thread("log-writer", [this] { Run(); });
   }
 
@@ -35,7 +36,7 @@ class LogWriter::Impl {
       return;
     }
     Enqueue(std::move(batch), std::move(done));
-    if (thread_.joinable()) {
+    if (threaded_) {
       work_.notify_one();
       return;
     }
@@ -43,17 +44,13 @@ class LogWriter::Impl {
   }
 
   Status AppendSync(const Batch& batch) {
-    Status result;
-    bool finished = false;
+    Waiter own;
     std::unique_lock lock(mu_);
     if (stopped_) return Cancelled("the log writer has stopped");
-    Enqueue(batch, [&](const Status& status) {
-      result = status;
-      finished = true;
-    });
+    Enqueue(batch, nullptr, &own);
     // Either this thread gets the role and writes the queue up to its own batch, or the thread that
     // has it does so in its next round.
-    while (!finished) {
+    while (!own.finished) {
       if (writing_) {
         idle_.wait(lock);
       } else {
@@ -61,7 +58,7 @@ class LogWriter::Impl {
       }
     }
     DrainInline(&lock);
-    return result;
+    return own.result;
   }
 
   bool Idle() const {
@@ -92,23 +89,29 @@ class LogWriter::Impl {
   }
 
  private:
+  // A caller of AppendSync. Guarded by mu_: it may go away as soon as it is finished.
+  struct Waiter {
+    bool finished = false;
+    Status result;
+  };
   struct Item {
     Batch batch;
-    Done done;
-    size_t bytes;
+    Done done;  // or
+    Waiter* waiter = nullptr;
+    size_t bytes = 0;
   };
 
   // The rest needs mu_.
-  void Enqueue(Batch batch, Done done) {
+  void Enqueue(Batch batch, Done done, Waiter* waiter = nullptr) {
     size_t bytes = BytesOf(batch);
     batch.must_sync = true;  // `done` promises it
     queue_bytes_ += bytes;
-    queue_.push_back({std::move(batch), std::move(done), bytes});
+    queue_.push_back({std::move(batch), std::move(done), waiter, bytes});
   }
 
   // Without a thread, whoever ends a turn sees to what others queued meanwhile.
   void DrainInline(std::unique_lock<std::mutex>* lock) {
-    if (thread_.joinable()) return;
+    if (threaded_) return;
     while (!queue_.empty() && !writing_) WriteSome(lock);
   }
 
@@ -139,10 +142,14 @@ class LogWriter::Impl {
     }
     if (failed_.ok() && !batches.empty()) failed_ = log_->WriteBatches(batches);
     Status status = failed_;
-    for (const Item& item : group) item.done(status);
-    if (!thread_.joinable()) log_->PrepareSpare(bytes);
-    group.clear();
+    for (const Item& item : group) {
+      if (item.done) item.done(status);
+    }
+    if (!threaded_) log_->PrepareSpare(bytes);
     lock->lock();
+    for (const Item& item : group) {
+      if (item.waiter != nullptr) *item.waiter = {true, status};
+    }
     queue_bytes_ -= bytes;
     spare_due_bytes_ += bytes;
     room_.notify_all();
@@ -172,6 +179,7 @@ class LogWriter::Impl {
   }
 
   Log* const log_;
+  const bool threaded_;
   const WriterOptions options_;
   env::Thread thread_;
   Status failed_;  // of the one who has the writer's role
