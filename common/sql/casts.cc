@@ -293,6 +293,7 @@ bool CanCoerce(TypeOid from, TypeOid to, CastContext context) {
   if (FindCast(from, to, context).method != CastMethod::kNone) return true;
   const TypeInfo* f = FindType(from);
   const TypeInfo* t = FindType(to);
+  if (to == oid::kInt2Vector || to == oid::kOidVector) return false;
   return f != nullptr && t != nullptr && f->element != 0 && t->element != 0 &&
          f->kind == DatumKind::kArray && CanCoerce(f->element, t->element, context);
 }

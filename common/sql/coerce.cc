@@ -101,7 +101,8 @@ SqlResult<ExprPtr> CoerceType(ExprPtr expr, TypeOid target, CastContext context)
   }
   const TypeInfo* from = FindType(expr->type.oid);
   const TypeInfo* to = FindType(target);
-  if (from != nullptr && to != nullptr && from->element != 0 && to->element != 0) {
+  const bool vector = target == oid::kInt2Vector || target == oid::kOidVector;
+  if (from != nullptr && to != nullptr && from->element != 0 && to->element != 0 && !vector) {
     auto element = std::make_unique<Expr>(ExprKind::kCaseValue);
     element->type = Plain(from->element);
     SQL_ASSIGN_OR_RETURN(ExprPtr cast_element,
