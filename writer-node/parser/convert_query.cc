@@ -99,7 +99,7 @@ SelectPtr Converter::ConvertSelect(const ::SelectStmt* node) {
                     [&](const ::SortBy* s) { out->order_by.push_back(ConvertSort(s)); });
   out->limit = OptionalExpression(node->limitCount);
   out->offset = OptionalExpression(node->limitOffset);
-  out->with_ties = node->limitOption == LIMIT_OPTION_WITH_TIES;
+  out->with_ties = static_cast<int>(node->limitOption) == kLibraryLimitWithTies;
   ForEach<::LockingClause>(node->lockingClause, [&](const ::LockingClause* lock) {
     LockingClause clause;
     switch (lock->strength) {

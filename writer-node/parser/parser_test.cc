@@ -98,6 +98,7 @@ TEST(ParserTest, TheLibrarysTreeHasTheLayoutOfOurHeaders) {
   EXPECT_EQ(select->limitCount->type, T_A_Const);
   EXPECT_EQ(select->lockingClause->length, 1);
   EXPECT_EQ(select->op, SETOP_NONE);
+  EXPECT_EQ(static_cast<int>(select->limitOption), kLibraryLimitCount);
   auto* index = reinterpret_cast<::IndexStmt*>(
       static_cast<::RawStmt*>(list->elements[1].ptr_value)->stmt);
   ASSERT_EQ(index->type, T_IndexStmt);
@@ -112,6 +113,10 @@ TEST(ParserTest, TheLibrarysTreeHasTheLayoutOfOurHeaders) {
   EXPECT_EQ(foreign->contype, CONSTR_FOREIGN);
   EXPECT_EQ(foreign->fk_del_action, FKCONSTR_ACTION_CASCADE);
   EXPECT_STREQ(foreign->pktable->relname, "p");
+  raw = pg_query_raw_parse("SELECT 1 ORDER BY 1 FETCH FIRST 2 ROWS WITH TIES");
+  auto* ties = reinterpret_cast<::SelectStmt*>(
+      static_cast<::RawStmt*>(static_cast<::List*>(raw.tree)->elements[0].ptr_value)->stmt);
+  EXPECT_EQ(static_cast<int>(ties->limitOption), kLibraryLimitWithTies);
   pg_query_exit_memory_context(context);
 }
 
