@@ -135,7 +135,7 @@ SqlStatus Extract(CallInfo& call, const Datum* a, size_t n, Datum* out) {
   return {};
 }
 
-SqlResult<int64_t> Truncate(const std::string& unit, int64_t t) {
+SqlResult<int64_t> Truncate(const std::string& unit, TypeOid type, int64_t t) {
   if (IsInfinite(t)) return t;
   CivilTime c = ToCivil(t);
   if (unit == "microseconds") return t;
@@ -163,7 +163,7 @@ SqlResult<int64_t> Truncate(const std::string& unit, int64_t t) {
   else if (unit == "millennium")
     c.year = FloorDivide(c.year - 1, 1000) * 1000 + 1;
   else
-    return UnknownUnit(unit, kTimestamptz);
+    return UnknownUnit(unit, type);
   return FromCivil(c);
 }
 
@@ -526,7 +526,8 @@ void AddTimes(RegistryBuilder* b) {
   for (TypeOid t : {kTimestamp, kTimestamptz}) {
     b->Add(
         "date_trunc", {kText, t}, t, SQL_BODY {
-          SQL_ASSIGN_OR_RETURN(int64_t v, Truncate(Lower(a[0].string_value()), a[1].int_value()));
+          SQL_ASSIGN_OR_RETURN(int64_t v, Truncate(Lower(a[0].string_value()), call.function.result,
+                                                   a[1].int_value()));
           *out = Datum::Int(v);
           return {};
         });
@@ -578,7 +579,11 @@ void AddTimes(RegistryBuilder* b) {
         std::snprintf(
             text, sizeof(text), "%04lld-%02lld-%02lld", static_cast<long long>(a[0].int_value()),
             static_cast<long long>(a[1].int_value()), static_cast<long long>(a[2].int_value()));
-        SQL_ASSIGN_OR_RETURN(*out, TextInput({kDate, -1}, text));
+        auto date = TextInput({kDate, -1}, text);
+        if (!date.ok()) {
+          return SqlStatus("22008", "date field value out of range: " + std::string(text));
+        }
+        *out = *date;
         return {};
       });
   b->Add(
