@@ -90,11 +90,11 @@ TEST_F(AdminTest, AnUnreachableTargetIsUnavailableAndNamed) {
 TEST_F(AdminTest, APausedServerAnswersOnlyAfterwards) {
   Start();
   ASSERT_TRUE(GetStatus().ok());
-  server_.PauseFor(std::chrono::milliseconds(300));
-  EXPECT_EQ(GetStatus(std::chrono::milliseconds(50)).code(), Code::kDeadlineExceeded);
   const env::MonotonicTime start = env::SystemClock().Monotonic();
+  server_.PauseFor(std::chrono::seconds(1));
+  EXPECT_EQ(GetStatus(std::chrono::milliseconds(50)).code(), Code::kDeadlineExceeded);
   EXPECT_TRUE(GetStatus().ok());
-  EXPECT_GE(env::SystemClock().Monotonic() - start, std::chrono::milliseconds(100));
+  EXPECT_GE(env::SystemClock().Monotonic() - start, std::chrono::seconds(1));
   server_.PauseFor(std::chrono::hours(1));
   client_.CallAsync<v1::StorageStatusRequest, v1::StorageStatusResponse>(
       target_, kStatus, v1::StorageStatusRequest(), kTimeout,
