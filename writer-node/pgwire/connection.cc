@@ -123,8 +123,21 @@ Result<Message> Connection::ReadMessage() {
   return message;
 }
 
+Result<FrontendType> Connection::PeekType() {
+  RETURN_IF_ERROR(Fill(1));
+  const char type = in_[position_];
+  if (BodyMax(type, logged_in_) == 0) {
+    return Corruption("invalid frontend message type " +
+                      std::to_string(static_cast<uint8_t>(type)));
+  }
+  return static_cast<FrontendType>(type);
+}
+
 Status Connection::Flush() {
-  if (out_.size() > 0) stream_->Write(out_.Take());
+  if (out_.size() > 0) {
+    bytes_sent_ += out_.size();
+    stream_->Write(out_.Take());
+  }
   if (stream_->closed()) return Unavailable("connection to client lost");
   if (stream_->pending_write_bytes() <= kUnsentBytesMax) return Status::Ok();
   Status status = env::FiberFlush(*stream_, kUnsentBytesMax / 2);

@@ -40,6 +40,9 @@ class Connection {
   // up to kMessageBytesMax. The length is checked before memory is taken, and the memory grows with what
   // has arrived, not with what was announced.
   Result<Message> ReadMessage();
+  // The type of the next message, without taking it; waits for its first byte. kCorruption for a byte that is
+  // no type.
+  Result<FrontendType> PeekType();
   void set_logged_in() { logged_in_ = true; }
   // For all reads until changed.
   void set_read_deadline(std::optional<env::MonotonicTime> deadline) { deadline_ = deadline; }
@@ -58,6 +61,9 @@ class Connection {
   Status FlushIfLarge();
   // The one answer that is no message: 'N' to SSLRequest and GSSENCRequest.
   void SendByte(char c);
+
+  // Handed to the stream so far.
+  uint64_t bytes_sent() const { return bytes_sent_; }
 
   // Sends what is left for at most `timeout` and closes.
   void CloseAfterFlush(env::Duration timeout);
@@ -78,6 +84,7 @@ class Connection {
   Bytes in_;             // received; read up to position_
   size_t position_ = 0;
   Encoder out_;
+  uint64_t bytes_sent_ = 0;
 };
 
 }  // namespace borealis::pgwire
