@@ -40,10 +40,10 @@ void RunSeeds(int members, int steps, uint64_t seeds) {
 }
 
 TEST(RaftSimulation, ThreeMembersStaySafeAndRecover) {
-  RunSeeds(3, 1500, 6000);
+  RunSeeds(3, 1500, 4000);
 }
 TEST(RaftSimulation, SixMembersStaySafeAndRecover) {
-  RunSeeds(6, 3000, 4000);
+  RunSeeds(6, 3000, 2000);
 }
 TEST(RaftSimulation, OneMember) {
   RunSeeds(1, 200, 200);
