@@ -10,7 +10,8 @@ constexpr env::Duration kPause = std::chrono::milliseconds(20);
 
 AppliedStream::AppliedStream(env::Loop& loop, Members* members, obs::Logger logger,
                              obs::Registry* metrics)
-    : loop_(loop), members_(members), logger_(logger), advanced_(loop),
+    : loop_(loop), members_(members), logger_(logger), subscription_(members->NextRequestId()),
+      advanced_(loop),
       failovers_(&metrics->AddCounter("borealis_writer_stream_failovers_total",
                                       "Times the applied stream moved to another member")),
       transactions_(&metrics->AddCounter("borealis_writer_stream_transactions_total",
@@ -30,12 +31,20 @@ void AppliedStream::Start(Version after, Incarnation origin) {
 
 void AppliedStream::Subscribe(MemberId to) {
   source_ = to;
-  subscription_ = members_->NextRequestId();
   if (!members_->Send(to, wire::FrameType::kSubscribe, subscription_,
                       wire::EncodeSubscribe({version_, origin_}))) {
     source_ = MemberId();
     Retry();
   }
+}
+
+void AppliedStream::Leave() {
+  // Nothing comes after the largest version.
+  if (source_) {
+    members_->Send(source_, wire::FrameType::kSubscribe, subscription_,
+                   wire::EncodeSubscribe({Version(UINT64_MAX), origin_}));
+  }
+  source_ = MemberId();
 }
 
 void AppliedStream::SubscribeElsewhere(const char* why) {
@@ -44,8 +53,8 @@ void AppliedStream::SubscribeElsewhere(const char* why) {
   const MemberId to = members_->Nearest(from);
   logger_.Warning("the applied stream moves to another member",
                   {{"from", from}, {"to", to}, {"version", version_}, {"why", why}});
+  if (to != from) Leave();
   source_ = MemberId();
-  subscription_ = 0;
   if (to) Subscribe(to);
 }
 
@@ -118,8 +127,9 @@ bool AppliedStream::Deliver(wire::StreamRequest* request) {
   return true;
 }
 
-void AppliedStream::OnBatch(uint64_t request_id, ByteView payload) {
-  if (request_id != subscription_) return;  // of a member that was left
+void AppliedStream::OnBatch(MemberId from, uint64_t request_id, ByteView payload) {
+  if (request_id != subscription_ || from != source_) return;  // of a member that was left
+  trimmed_answers_ = 0;
   Result<wire::StreamBatch> batch = wire::DecodeStreamBatch(payload);
   if (!batch.ok()) return SubscribeElsewhere("it sent a malformed batch");
   bool complete = true;
@@ -152,19 +162,24 @@ void AppliedStream::Restart(Version base) {
   if (const MemberId nearest = members_->Nearest()) Subscribe(nearest);
 }
 
-bool AppliedStream::OnError(uint64_t request_id, ByteView payload) {
-  if (request_id != subscription_ || subscription_ == 0) return false;
+bool AppliedStream::OnError(MemberId from, uint64_t request_id, ByteView payload) {
+  if (request_id != subscription_) return false;
+  if (from != source_) return true;
   Result<wire::ErrorReply> error = wire::DecodeError(payload);
   if (error.ok() && error->code == Code::kBelowHorizon) {
-    subscription_ = 0;
     source_ = MemberId();
+    // Another member may have kept more of the log.
+    if (++trimmed_answers_ < members_->up_count()) {
+      if (const MemberId next = members_->Nearest(from)) Subscribe(next);
+      return true;
+    }
+    trimmed_answers_ = 0;
     on_trimmed_();
     return true;
   }
   // All members may refuse for a while: pause before the next.
   failovers_->Add();
-  subscription_ = 0;
-  const MemberId from = std::exchange(source_, MemberId());
+  source_ = MemberId();
   if (retry_ == env::TimerId::kNone) {
     retry_ = loop_.RunAfter(kPause, [this, from] {
       retry_ = env::TimerId::kNone;

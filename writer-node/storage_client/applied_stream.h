@@ -48,14 +48,16 @@ class AppliedStream {
   // From Members' events.
   void OnUp(MemberId id);
   void OnDown(MemberId id);
-  void OnBatch(uint64_t request_id, ByteView payload);
+  void OnBatch(MemberId from, uint64_t request_id, ByteView payload);
   // False when the error answers no subscription of ours.
-  bool OnError(uint64_t request_id, ByteView payload);
+  bool OnError(MemberId from, uint64_t request_id, ByteView payload);
 
   MemberId source() const { return source_; }
 
  private:
   void Subscribe(MemberId to);
+  // Forgets the source; a member that is still there is told to send no more.
+  void Leave();
   void SubscribeElsewhere(const char* why);
   void Retry();
   void ArmWatchdog();
@@ -69,7 +71,9 @@ class AppliedStream {
   Version version_;
   Version known_;
   MemberId source_;
-  uint64_t subscription_ = 0;
+  // One request id for all subscriptions: a member replaces an earlier one of the same channel and id.
+  const uint64_t subscription_;
+  size_t trimmed_answers_ = 0;  // members in a row that no longer had the next version
   std::map<uint64_t, std::shared_ptr<const Bytes>> own_;
   std::vector<StreamObserver*> observers_;
   std::function<void()> on_trimmed_;

@@ -12,7 +12,7 @@ constexpr env::Duration kShortPipe = std::chrono::milliseconds(2);
 constexpr size_t kBatchesMax = 4;
 constexpr env::Duration kPause = std::chrono::milliseconds(10);
 // A member that holds a batch so long without a verdict is doubted: it is asked of another, too.
-constexpr env::Duration kBatchTimeout = std::chrono::milliseconds(700);
+constexpr env::Duration kBatchTimeout = std::chrono::milliseconds(500);
 
 }  // namespace
 
@@ -34,7 +34,7 @@ CommitPipe::~CommitPipe() {
 }
 
 void CommitPipe::Submit(uint64_t sequence, Bytes bytes, env::FiberPromise<wire::Verdict> promise) {
-  requests_.emplace(sequence, Request{std::move(bytes), std::move(promise), false, 0});
+  requests_.emplace(sequence, Request{std::move(bytes), std::move(promise), false, false, 0});
   queue_.insert(sequence);
   Schedule();
 }
@@ -42,14 +42,14 @@ void CommitPipe::Submit(uint64_t sequence, Bytes bytes, env::FiberPromise<wire::
 bool CommitPipe::Withdraw(uint64_t sequence) {
   auto it = requests_.find(sequence);
   if (it == requests_.end()) return false;
-  const bool never_sent = !it->second.sent;
+  const bool did_not_happen = !it->second.doubt && it->second.in_batch == 0;
   queue_.erase(sequence);
   if (auto batch = batches_.find(it->second.in_batch); batch != batches_.end()) {
     batch->second.open.erase(sequence);
     if (batch->second.open.empty()) batches_.erase(batch);
   }
   requests_.erase(it);
-  return never_sent;
+  return did_not_happen;
 }
 
 void CommitPipe::Schedule() {
@@ -111,7 +111,7 @@ void CommitPipe::CheckTimeouts() {
     if (now - batch.sent_at >= kBatchTimeout) late.push_back(id);
   }
   for (uint64_t id : late) {
-    if (members_->leader() == batches_.at(id).to) members_->set_leader(MemberId());
+    members_->Suspect(batches_.at(id).to);
     Requeue(id);
   }
   if (!batches_.empty()) {
@@ -120,11 +120,13 @@ void CommitPipe::CheckTimeouts() {
   if (!late.empty()) Flush();
 }
 
-void CommitPipe::Requeue(uint64_t batch_id) {
+void CommitPipe::Requeue(uint64_t batch_id, const std::set<uint64_t>& refused) {
   auto it = batches_.find(batch_id);
   if (it == batches_.end()) return;
   for (uint64_t sequence : it->second.open) {
-    requests_.at(sequence).in_batch = 0;
+    Request& request = requests_.at(sequence);
+    request.in_batch = 0;
+    if (!refused.contains(sequence)) request.doubt = true;
     queue_.insert(sequence);
   }
   batches_.erase(it);
@@ -141,17 +143,14 @@ void CommitPipe::OnDown(MemberId id) {
   Schedule();
 }
 
-void CommitPipe::HandleVerdict(const wire::Verdict& verdict, bool* retry, MemberId* hint) {
+bool CommitPipe::HandleVerdict(const wire::Verdict& verdict) {
   const uint64_t sequence = verdict.txn.sequence;
-  auto it = requests_.find(sequence);
-  if (it == requests_.end()) return;  // withdrawn, or answered by another member before
-  const bool undecided = verdict.kind == wire::VerdictKind::kRetryElsewhere ||
-                         verdict.kind == wire::VerdictKind::kUnknown;
-  if (undecided) {
-    *retry = true;
-    if (verdict.leader) *hint = verdict.leader;
-    return;
+  if (verdict.kind == wire::VerdictKind::kRetryElsewhere ||
+      verdict.kind == wire::VerdictKind::kUnknown) {
+    return false;
   }
+  auto it = requests_.find(sequence);
+  if (it == requests_.end()) return true;  // withdrawn, or answered by another member before
   if (auto batch = batches_.find(it->second.in_batch); batch != batches_.end()) {
     batch->second.open.erase(sequence);
     if (batch->second.open.empty()) {
@@ -164,6 +163,7 @@ void CommitPipe::HandleVerdict(const wire::Verdict& verdict, bool* retry, Member
   const env::FiberPromise<wire::Verdict> promise = it->second.promise;
   requests_.erase(it);
   promise.Set(verdict);
+  return true;
 }
 
 void CommitPipe::OnVerdicts(MemberId from, uint64_t request_id, ByteView payload) {
@@ -175,17 +175,21 @@ void CommitPipe::OnVerdicts(MemberId from, uint64_t request_id, ByteView payload
   bool retry = false;
   bool decided = false;
   MemberId hint;
+  std::set<uint64_t> refused;
   for (const wire::Verdict& verdict : *verdicts) {
-    bool undecided = false;
-    HandleVerdict(verdict, &undecided, &hint);
-    retry = retry || undecided;
-    decided = decided || !undecided;
+    if (HandleVerdict(verdict)) {
+      decided = true;
+      continue;
+    }
+    retry = true;
+    if (verdict.leader) hint = verdict.leader;
+    if (verdict.kind == wire::VerdictKind::kRetryElsewhere) refused.insert(verdict.txn.sequence);
   }
   if (decided && !retry) members_->set_leader(from);
   if (!retry) return Schedule();
   // One undecided verdict means that the member decides none of this batch any more.
   members_->set_leader(hint == from ? MemberId() : hint);
-  Requeue(request_id);
+  Requeue(request_id, refused);
   if (members_->leader()) {
     Schedule();
   } else {
@@ -200,7 +204,12 @@ bool CommitPipe::OnError(uint64_t request_id, ByteView payload) {
   if (members_->leader() == from && error.ok() && error->code != Code::kResourceExhausted) {
     members_->set_leader(error->leader == from ? MemberId() : error->leader);
   }
-  Requeue(request_id);
+  // Refused before anything was proposed; of any other error nothing is known.
+  std::set<uint64_t> refused;
+  if (error.ok() && (error->code == Code::kResourceExhausted || error->code == Code::kNotLeader)) {
+    refused = batches_.at(request_id).open;
+  }
+  Requeue(request_id, refused);
   ScheduleIn(kPause);
   return true;
 }

@@ -27,7 +27,8 @@ class CommitPipe {
 
   // `bytes` is a whole request of this incarnation. The promise gets its verdict (never kRetryElsewhere or kUnknown).
   void Submit(uint64_t sequence, Bytes bytes, env::FiberPromise<wire::Verdict> promise);
-  // Stops sending it. True when it was never handed to a channel. Its own verdict may still be on its way.
+  // Stops sending it. True when it surely did not happen: it never left, or each member that got it said that it did
+  // nothing with it. Else it may be, or become, committed.
   bool Withdraw(uint64_t sequence);
 
   // From Members' events.
@@ -44,6 +45,7 @@ class CommitPipe {
     Bytes bytes;
     env::FiberPromise<wire::Verdict> promise;
     bool sent = false;       // ever handed to a channel
+    bool doubt = false;      // a send of it ended without an answer, or with kUnknown
     uint64_t in_batch = 0;   // request id of the batch it is in; 0 = queued
   };
   struct Batch {
@@ -55,10 +57,11 @@ class CommitPipe {
   void ScheduleIn(env::Duration delay);
   void Flush();
   void SendBatch(MemberId to);
-  // Everything open in the batch is queued again, in order.
-  void Requeue(uint64_t batch_id);
+  // Everything open in the batch is queued again, in order. `refused`: those that the member did nothing with.
+  void Requeue(uint64_t batch_id, const std::set<uint64_t>& refused = {});
   void CheckTimeouts();
-  void HandleVerdict(const wire::Verdict& verdict, bool* retry, MemberId* hint);
+  // False: the member did not decide it.
+  bool HandleVerdict(const wire::Verdict& verdict);
 
   env::Loop& loop_;
   Members* const members_;

@@ -11,6 +11,7 @@ namespace {
 constexpr env::Duration kAttemptTimeout = std::chrono::milliseconds(500);
 // Between attempts that were refused at once (an election is under way).
 constexpr env::Duration kPause = std::chrono::milliseconds(10);
+constexpr env::Duration kSuspectFor = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -82,13 +83,23 @@ MemberId Members::Nearest(MemberId not_this) const {
   return MemberId();
 }
 
+bool Members::IsSuspect(MemberId id) const {
+  return id && id == suspect_ && loop_.clock().Monotonic() < suspect_until_;
+}
+
+void Members::Suspect(MemberId id) {
+  suspect_ = id;
+  suspect_until_ = loop_.clock().Monotonic() + kSuspectFor;
+  if (leader_ == id) leader_ = MemberId();
+}
+
 MemberId Members::LeaderOrProbe() {
   if (leader_ && up(leader_)) return leader_;
   for (size_t i = 0; i < order_.size(); ++i) {
     const MemberId id = order_[probe_++ % order_.size()];
-    if (up(id)) return id;
+    if (up(id) && !IsSuspect(id)) return id;
   }
-  return MemberId();
+  return up(suspect_) ? suspect_ : MemberId();
 }
 
 bool Members::Send(MemberId to, wire::FrameType type, uint64_t request_id, Bytes payload) {
@@ -99,6 +110,7 @@ bool Members::Send(MemberId to, wire::FrameType type, uint64_t request_id, Bytes
 }
 
 void Members::OnFrame(MemberId from, uint8_t type, uint64_t request_id, ByteView payload) {
+  if (from == suspect_) suspect_ = MemberId();
   auto it = pending_.find(request_id);
   if (it == pending_.end()) {
     events_.on_frame(from, static_cast<wire::FrameType>(type), request_id, payload);
@@ -155,13 +167,13 @@ Result<Bytes> Members::CallLeader(wire::FrameType type, const Bytes& payload, wi
     if (reply.code() == Code::kCancelled) return reply.status();
     if (!reply.ok()) {
       last = reply.status();
-      if (leader_ == to) leader_ = MemberId();
+      Suspect(to);
       continue;
     }
     if (reply->type == expected && expected == wire::FrameType::kReadIndexReply) {
       ASSIGN_OR_RETURN(const wire::ReadIndexReply read, wire::DecodeReadIndexReply(reply->payload));
       if (!read.is_leader) {
-        leader_ = read.leader == to ? MemberId() : read.leader;
+        set_leader(read.leader == to ? MemberId() : read.leader);
         last = Unavailable("there is no leader");
         if (!leader_) RETURN_IF_ERROR(env::FiberSleep(std::min(left, kPause)));
         continue;
@@ -177,7 +189,7 @@ Result<Bytes> Members::CallLeader(wire::FrameType type, const Bytes& payload, wi
     const bool again = error.code == Code::kNotLeader || error.code == Code::kUnavailable ||
                        error.code == Code::kOutcomeUnknown || error.code == Code::kResourceExhausted;
     if (!again) return last;
-    leader_ = error.leader == to ? MemberId() : error.leader;
+    set_leader(error.leader == to ? MemberId() : error.leader);
     if (!leader_) RETURN_IF_ERROR(env::FiberSleep(std::min(left, kPause)));
   }
 }

@@ -61,7 +61,10 @@ class Members {
 
   // The leader as far as is known; none when unknown.
   MemberId leader() const { return leader_; }
-  void set_leader(MemberId id) { leader_ = id; }
+  // From an answer or a hint. A suspect is not taken at others' word: those that miss it, too, still name it for a while.
+  void set_leader(MemberId id) { leader_ = IsSuspect(id) ? MemberId() : id; }
+  // It did not answer in time: forgotten as leader, and asked last until a frame comes from it, at most for a second.
+  void Suspect(MemberId id);
   // What to ask for the leader now: the known one if its channel is up, else the next in turn that is.
   MemberId LeaderOrProbe();
 
@@ -93,7 +96,10 @@ class Members {
   Events events_;
   std::map<MemberId, Member> members_;
   std::vector<MemberId> order_;
+  bool IsSuspect(MemberId id) const;
   MemberId leader_;
+  MemberId suspect_;
+  env::MonotonicTime suspect_until_;
   size_t probe_ = 0;
   uint64_t last_request_id_ = 0;
   uint64_t calls_ = 0;

@@ -5,8 +5,10 @@
 namespace borealis::storage_client {
 namespace {
 
-// A member that holds a read longer is left for the next; it may be hung or far behind.
+// A member that holds a read longer is left for the next; it may be hung or far behind. Doubled at each attempt: a
+// large scan on busy members must get through in the end.
 constexpr env::Duration kReadAttempt = std::chrono::milliseconds(400);
+constexpr env::Duration kReadAttemptMax = std::chrono::seconds(4);
 constexpr env::Duration kReadPause = std::chrono::milliseconds(10);
 
 Members::Options MembersOptions(const StorageClientOptions& options) {
@@ -90,9 +92,9 @@ void StorageClient::OnFrame(MemberId from, wire::FrameType type, uint64_t reques
     case wire::FrameType::kVerdicts:
       return commits_.OnVerdicts(from, request_id, payload);
     case wire::FrameType::kStreamBatch:
-      return stream_.OnBatch(request_id, payload);
+      return stream_.OnBatch(from, request_id, payload);
     case wire::FrameType::kError:
-      if (!commits_.OnError(request_id, payload)) stream_.OnError(request_id, payload);
+      if (!commits_.OnError(request_id, payload)) stream_.OnError(from, request_id, payload);
       return;
     default:
       return;  // an answer that came after its caller had given up
@@ -170,7 +172,8 @@ Result<Reply> StorageClient::ReadAnywhere(wire::FrameType type, const Bytes& pay
       to = members_.Nearest();
       continue;
     }
-    Result<Reply> reply = members_.Call(to, type, payload, std::min(left, kReadAttempt));
+    const env::Duration patience = std::min(kReadAttempt * (1 << std::min<size_t>(attempt, 4)), kReadAttemptMax);
+    Result<Reply> reply = members_.Call(to, type, payload, std::min(left, patience));
     if (reply.code() == Code::kCancelled) return reply.status();
     if (reply.ok() && reply->type == expected) return reply;
     last = reply.status();

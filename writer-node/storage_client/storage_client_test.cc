@@ -369,6 +369,9 @@ TEST(StorageClient, ReadsGoToAnotherMember) {
 TEST(StorageClient, SaysWhatItKnowsWhenThereIsNoQuorum) {
   WithMembers([](Fixture& f) {
     EXPECT_TRUE(f.Put("a", "1").ok());
+    // All refuse, as in an election that does not end: nothing was taken by anyone.
+    f.group.leader = MemberId();
+    EXPECT_EQ(f.Put("b", "1", Milliseconds(100)).code(), Code::kUnavailable);
     for (auto& member : f.members) member->mute = true;
     EXPECT_EQ(f.client->ReadIndex(Milliseconds(100)).code(), Code::kUnavailable);
     // Something was sent: nobody knows.
