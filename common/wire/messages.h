@@ -123,6 +123,7 @@ Result<ScanReply> DecodeScanReply(ByteView payload);
 
 // The applied stream: every accepted request with version > after, in log order, for ever. A member that
 // no longer has them answers kError with kBelowHorizon. Requests of `origin` come without accesses.
+// One a connection: a later kSubscribe ends the one before.
 struct Subscribe {
   Version after;
   Incarnation origin;

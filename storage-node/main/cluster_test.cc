@@ -175,6 +175,13 @@ TEST(ClusterTest, TheStreamBringsEveryVersionOnceAndInOrder) {
   CheckStream(*early, early_id, Version(0), Version(200), w1);
   auto late = cluster.Client(2);
   CheckStream(*late, late->Subscribe({Version(37), w2}), Version(37), Version(200), w2);
+  // Another subscription on the same connection takes the place of the first: nothing comes for
+  // that.
+  const uint64_t first_id = 1;
+  CheckStream(*late, late->Subscribe({Version(100), w2}), Version(100), Version(200), w2);
+  ASSERT_EQ(cluster.CommitAnywhere(Put({w1, 101}, "c", Version(0), "x"))->kind,
+            VerdictKind::kAccepted);
+  EXPECT_FALSE(late->NextOf(first_id, 300));
 }
 
 TEST(ClusterTest, NothingIsLostOrDoubledWhenLeadersAreKilled) {

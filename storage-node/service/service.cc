@@ -24,8 +24,8 @@ class Service::Session : public rpc::ChannelHandler {
   rpc::Channel& channel() { return *channel_; }
   bool is_member() const { return channel_->peer().role == rpc::Role::kMember; }
 
-  // By request id of the Subscribe.
-  std::map<uint64_t, StreamHub::SubscriptionId> subscriptions;
+  // One a connection: a later Subscribe takes the place of the one before. 0: none.
+  StreamHub::SubscriptionId subscription = 0;
 
  private:
   Service* const service_;
@@ -77,7 +77,7 @@ void Service::OnChannel(std::unique_ptr<rpc::Channel> channel) {
 
 void Service::Close() {
   for (auto& [id, session] : sessions_) {
-    for (const auto& [request, subscription] : session->subscriptions) hub_.Remove(subscription);
+    hub_.Remove(session->subscription);
     session->channel().Close();
   }
   sessions_.clear();
@@ -87,9 +87,7 @@ void Service::OnClose(SessionId id, const Status& why) {
   const auto it = sessions_.find(id);
   if (it == sessions_.end()) return;
   logger_.Debug("session ended", {{"peer", it->second->channel().peer().name}, {"why", why}});
-  for (const auto& [request, subscription] : it->second->subscriptions) {
-    hub_.Remove(subscription);
-  }
+  hub_.Remove(it->second->subscription);
   // The channel may be the caller: it allows that (ChannelHandler).
   sessions_.erase(it);
 }
@@ -237,11 +235,11 @@ Service::Reply Service::ReadRange(ByteView payload) const {
 void Service::OnSubscribe(Session& session, uint64_t request_id, ByteView payload) {
   const auto subscribe = wire::DecodeSubscribe(payload);
   if (!subscribe.ok()) return SendError(session.id(), request_id, subscribe.status());
-  const auto previous = session.subscriptions.find(request_id);
-  if (previous != session.subscriptions.end()) hub_.Remove(previous->second);
+  hub_.Remove(session.subscription);
+  session.subscription = 0;
   const auto added = hub_.Add(&session.channel(), request_id, *subscribe);
   if (!added.ok()) return SendError(session.id(), request_id, added.status());
-  session.subscriptions[request_id] = *added;
+  session.subscription = *added;
 }
 
 void Service::OnAllocate(Session& session, uint64_t request_id, ByteView payload) {
