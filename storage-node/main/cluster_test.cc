@@ -397,9 +397,22 @@ TEST(ProgramTest, WrongFlagsAndFoldersAreRefused) {
   args.back() = "--peer=2=127.0.0.1:7100";
   EXPECT_EQ(RunStorage(args, &out), 2) << out;
 
-  // Another cluster's data, and a member id that is not the folder's.
+  // An address, or a folder, that another process has.
   TestCluster cluster(1);
   ASSERT_NE(cluster.Leader(), 0);
+  args = {"--member-id=1",
+          "--cluster-id=" + cluster.cluster().ToString(),
+          "--data-dir=" + cluster.folder() + "/other",
+          "--listen=" + cluster.address(1),
+          "--admin-listen=127.0.0.1:0",
+          "--http-listen=127.0.0.1:0",
+          "--peer=1=" + cluster.address(1)};
+  EXPECT_EQ(RunStorage(args, &out), 75) << out;
+  args[2] = "--data-dir=" + cluster.folder() + "/1";
+  args[3] = "--listen=127.0.0.1:0";
+  EXPECT_EQ(RunStorage(args, &out), 75) << out;
+
+  // Another cluster's data, and a member id that is not the folder's.
   cluster.Kill(1, SIGTERM);
   args = {"--member-id=1",
           "--cluster-id=00000000-8b86-4011-b42d-00c04fc964ff",

@@ -44,6 +44,11 @@ int ExitCodeOf(const Status& status) {
   }
 }
 
+// An address that cannot be listened on may be free at the next start (exit code 75).
+Status TryAgain(const Status& status) {
+  return status.ok() ? status : Unavailable(status.message());
+}
+
 // Set by the signal's handler on the loop, awaited by main.
 class StopFlag {
  public:
@@ -131,10 +136,12 @@ Status Run(const Flags& flags, obs::LogSink& sink) {
                    replica::Replica::Open(flags.replica, std::move(environment)));
   env::WorkerPool readers("reader", static_cast<size_t>(flags.reader_threads), 16384);
   service::Service service(loop, *replica, readers, metrics, logger.Component("service"));
-  ASSIGN_OR_RETURN(auto server, Listen(*network, flags, service));
+  auto listening = Listen(*network, flags, service);
+  if (!listening.ok()) return TryAgain(listening.status());
+  const auto server = std::move(*listening);
   obs::HttpServer http(*network);
   service::RegisterHealth(http, metrics, *replica);
-  RETURN_IF_ERROR(http.Start(flags.http_listen));
+  RETURN_IF_ERROR(TryAgain(http.Start(flags.http_listen)));
   rpc::AdminServer admin;
   service::RegisterAdmin(
       admin, loop, *replica,
@@ -145,7 +152,7 @@ Status Run(const Flags& flags, obs::LogSink& sink) {
       std::make_unique<env::ShutdownSignals>(loop, [&retirement](int) { retirement.Begin(); });
   replica->Start();
   loop.Start();
-  Status status = admin.Start(flags.admin_listen);
+  const Status status = TryAgain(admin.Start(flags.admin_listen));
   if (status.ok()) {
     logger.Info("member started", {{"member", flags.replica.id},
                                    {"cluster", flags.replica.cluster.ToString()},
