@@ -252,7 +252,6 @@ SqlResult<ExprPtr> BuildCall(std::string_view name, std::vector<ExprPtr> args) {
 
 SqlResult<ExprPtr> BuildOperator(std::string_view op, ExprPtr left, ExprPtr right) {
   const int location = left != nullptr ? left->location : right->location;
-  // A sign of a literal: -5 is a constant, so that -2147483648 and -'5' work.
   SQL_ASSIGN_OR_RETURN(ResolvedFunction f,
                        ResolveOperator(op, left != nullptr ? left->type.oid : 0, right->type.oid));
   std::vector<ExprPtr> args;

@@ -173,8 +173,6 @@ const Function* SelectCandidate(std::span<const TypeOid> args, Candidates candid
   KeepBest(&candidates, [&](const Function& f) {
     int exact = 0;
     for (size_t i = 0; i < args.size(); ++i) {
-      // varchar counts as its base, text, as PostgreSQL's binary-coercible "base type" of a domain
-      // does not: only the very type is exact.
       exact += args[i] != oid::kUnknown && ParameterAt(f, i) == args[i];
     }
     return exact;

@@ -322,11 +322,13 @@ void AddMisc(RegistryBuilder* b) {
           return {};
         });
   }
-  b->Stable(
-      "pg_database_size", {kOid}, kInt8, SQL_BODY {
-        *out = Datum::Int(0);
-        return {};
-      });
+  for (TypeOid type : {kOid, kName}) {
+    b->Stable(
+        "pg_database_size", {type}, kInt8, SQL_BODY {
+          *out = Datum::Int(0);
+          return {};
+        });
+  }
   b->Add(
       "pg_size_pretty", {kInt8}, kText,
       SQL_BODY { return PutText(Pretty(a[0].int_value()), out); });
@@ -364,8 +366,7 @@ void AddMisc(RegistryBuilder* b) {
        })
       .variadic = true;
   b->functions.back().strict = false;
-  // The two halves of SQL's row_security and advisory locks are not here: 0A000 by absence would be
-  // 42883, so they are named.
+  // Not there yet, and refused by name: by absence it would be 42883.
   for (const char* name : {"pg_advisory_lock", "pg_try_advisory_lock", "pg_advisory_unlock",
                            "pg_advisory_xact_lock", "pg_try_advisory_xact_lock"}) {
     b->Volatile(
