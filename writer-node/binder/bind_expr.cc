@@ -249,6 +249,12 @@ ExprPtr Binder::BindOperatorExpr(const parser::OperatorExpr& op, Scope* scope, C
   }
   ExprPtr left = op.left == nullptr ? nullptr : BindExpr(*op.left, scope, clause);
   ExprPtr right = BindExpr(*op.right, scope, clause);
+  // An untyped literal beside an array is an array of that type: polroles = '{0}'.
+  if (left != nullptr && IsUntypedLiteral(*right) && sql::IsArrayType(left->type.oid)) {
+    right = CastTo(std::move(right), {left->type.oid, -1}, op.right->location);
+  } else if (left != nullptr && IsUntypedLiteral(*left) && sql::IsArrayType(right->type.oid)) {
+    left = CastTo(std::move(left), {right->type.oid, -1}, op.left->location);
+  }
   return At(Check(sql::BuildOperator(op.name.back(), std::move(left), std::move(right)),
                   op.location),
             op.location);
@@ -348,8 +354,7 @@ ExprPtr Binder::BindCaseExpr(const parser::CaseExpr& expr, Scope* scope, Clause 
   if (arg != nullptr) arg = ResolveUnknown(std::move(arg));
   std::vector<std::pair<ExprPtr, ExprPtr>> whens;
   for (const parser::CaseWhen& when : expr.whens) {
-    ExprPtr condition = expr.arg == nullptr ? BindExpr(*when.condition, scope, clause)
-                                            : BindExpr(*when.condition, scope, clause);
+    ExprPtr condition = BindExpr(*when.condition, scope, clause);
     if (expr.arg == nullptr) {
       const int location = condition->location;
       condition = Check(sql::CoerceToBool(std::move(condition), "CASE/WHEN"), location);

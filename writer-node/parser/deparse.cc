@@ -238,7 +238,7 @@ std::string ExprText(const Expr& e) {
       return (To<MinMaxExpr>(e).greatest ? "GREATEST(" : "LEAST(") +
              ListText(To<MinMaxExpr>(e).args) + ")";
     case ExprKind::kSubquery:
-      return "(SELECT ...)";
+      return "(SELECT NULL)";
     case ExprKind::kRow:
       return "ROW(" + ListText(To<RowExpr>(e).args) + ")";
     case ExprKind::kArray:

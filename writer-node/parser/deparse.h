@@ -9,7 +9,7 @@
 namespace borealis::parser {
 
 // SQL that ParseExpression reads back as an equal tree. Operators carry parentheses, names are quoted
-// where needed. A sub-select has no text of its own: "(SELECT ...)" stands for it (neither a default nor
+// where needed. A sub-select has no text of its own: "(SELECT NULL)" stands for it (neither a default nor
 // a check may hold one, and the binder refuses it).
 std::string ExprText(const Expr& expr);
 

@@ -45,7 +45,7 @@ class Explainer {
     Node(*plan_.root, 0, "");
     for (size_t i = 0; i < plan_.subplans.size(); ++i) {
       lines_.push_back("  SubPlan " + std::to_string(i + 1));
-      Node(*plan_.subplans[i].plan, 1, "");
+      Node(*plan_.subplans[i].plan, 1, "->  ");
     }
     return std::move(lines_);
   }

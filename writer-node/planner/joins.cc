@@ -267,6 +267,8 @@ std::optional<Rel> Planner::TryLookup(Rel* left, const binder::From& right, Join
 }
 
 Rel Planner::HashOrLoop(Rel left, Rel right, JoinKind kind, const std::vector<Conjunct*>& on) {
+  // The right side is what is kept in memory: make it the smaller one where the sides may change.
+  if (kind == JoinKind::kInner && right.node->rows > left.node->rows) std::swap(left, right);
   const std::set<int> left_ids = IdSet(left.ids), right_ids = IdSet(right.ids);
   std::vector<ExprPtr> left_keys, right_keys;
   std::vector<Conjunct*> rest;

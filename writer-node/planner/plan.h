@@ -303,7 +303,8 @@ struct CheckConstraint {
 };
 
 // What INSERT, UPDATE and DELETE have in common. Yields `returning` for each changed row, computed over
-// the table's row (new for INSERT and UPDATE, old for DELETE) followed by the child's row.
+// the table's row (new for INSERT and UPDATE, old for DELETE) followed by the child's row. The child is
+// read to its end before the first change: a statement never meets its own changes.
 struct DmlNode : UnaryNode {
   using UnaryNode::UnaryNode;
   catalog::TablePtr table;
