@@ -10,7 +10,8 @@ namespace {
 using std::string_literals::operator""s;
 
 TEST(Decode, Parse) {
-  Result<ParseMessage> m = DecodeParse("s1\0SELECT $1\0\0\2\0\0\0\x17\0\0\0\0"s);
+  const std::string body = "s1\0SELECT $1\0\0\2\0\0\0\x17\0\0\0\0"s;
+  Result<ParseMessage> m = DecodeParse(body);
   ASSERT_TRUE(m.ok());
   EXPECT_EQ(m->name, "s1");
   EXPECT_EQ(m->query, "SELECT $1");
@@ -146,9 +147,9 @@ TEST(Encode, ErrorFieldsInOrderAndWithoutEmptyOnes) {
   f.position = 12;
   f.table = "t";
   e.Error(f);
-  EXPECT_EQ(e.Take(), "E\0\0\0\x36SFATAL\0VFATAL\0C57P01\0Mbye\0Hcome back\0P12\0tt\0\0"s);
+  EXPECT_EQ(e.Take(), "E\0\0\0\x31SFATAL\0VFATAL\0C57P01\0Mbye\0Hcome back\0P12\0tt\0\0"s);
   e.Notice({});
-  EXPECT_EQ(e.Take(), "N\0\0\0\x2dSERROR\0VERROR\0CXX000\0Munknown error\0\0"s);
+  EXPECT_EQ(e.Take(), "N\0\0\0\x29SERROR\0VERROR\0CXX000\0Munknown error\0\0"s);
 }
 
 }  // namespace

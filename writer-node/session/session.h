@@ -142,6 +142,9 @@ class Session final : private sql::SessionContext {
   // The statement's own error, or 57014 / 57P01 when it failed because it was cancelled.
   SqlStatus Explain(SqlStatus status) const;
   void DropTransactionPortals();
+  // Executions read through the transaction that is about to end. The portals themselves go later: one of
+  // them may be the one that is running.
+  void StopRuns();
 
   // ---- planned.cc
   SqlStatus RunPlanned(Portal* portal, int64_t limit, bool auto_commit, Outcome* outcome,

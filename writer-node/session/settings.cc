@@ -142,7 +142,13 @@ SqlResult<std::string> CheckChoice(const SettingDefinition& d, std::string_view 
   }
   if (d.name == "synchronous_commit" && ParseBool(text)) lower = *ParseBool(text) ? "on" : "off";
   for (std::string_view choice : d.choices) {
-    if (Lower(choice) == lower) return std::string(choice);
+    if (Lower(choice) != lower) continue;
+    // Never silently weaker: there is no such level yet.
+    if (choice == "serializable") {
+      return sql::FeatureNotSupported("isolation level serializable")
+          .WithHint("Use repeatable read or read committed.");
+    }
+    return std::string(choice);
   }
   if (d.choices.size() == 1) {
     return sql::FeatureNotSupported(std::string(d.name) + " = " + std::string(text));

@@ -80,6 +80,7 @@ sql::SqlStatus Session::RunAutoCommit(const Work& work, Outcome* outcome) {
     *outcome = {};
     SQL_RETURN_IF_ERROR(block_.StartImplicit());
     SqlStatus status = work(outcome);
+    StopRuns();
     // The work may have ended the transaction itself, or opened a block.
     if (status.ok()) status = block_.CommitImplicit(statement_catalog_.get());
     if (status.ok()) {
@@ -134,6 +135,13 @@ sql::SqlStatus Session::RunPortal(Portal* portal, int64_t limit, bool auto_commi
   }
   outcome->tag = portal->tag;
   return {};
+}
+
+void Session::StopRuns() {
+  for (auto& [name, portal] : portals_) {
+    portal.run.reset();
+    portal.done = portal.done || portal.started;
+  }
 }
 
 // Portals and cursors end with their transaction.

@@ -130,15 +130,14 @@ sql::SqlStatus Session::RunTransactionStmt(const parser::TransactionStmt& stmt, 
       return block_.Begin(stmt.modes);
     case TransactionKind::kCommit: {
       catalog::SnapshotPtr names = statement_catalog_ ? statement_catalog_ : LatestCatalog();
-      // Cursors and portals read through the transaction that is about to end.
-      portals_.clear();
+      StopRuns();
       SqlStatus status = block_.Commit(stmt.chain, names.get(), &outcome->tag);
       if (status.ok() && outcome->tag == "COMMIT") manager_->metrics().commits.Add();
       return status;
     }
     case TransactionKind::kRollback:
       outcome->tag = "ROLLBACK";
-      portals_.clear();
+      StopRuns();
       return block_.Rollback(stmt.chain);
     case TransactionKind::kSavepoint:
       outcome->tag = "SAVEPOINT";
