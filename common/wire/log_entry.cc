@@ -21,18 +21,30 @@ TxnId ReadTxn(ByteReader* r) {
 
 std::string_view EntryTypeName(EntryType type) {
   switch (type) {
-    case EntryType::kNoop: return "noop";
-    case EntryType::kConfig: return "config";
-    case EntryType::kCommit: return "commit";
-    case EntryType::kCommitChunk: return "commit_chunk";
-    case EntryType::kCommitFinal: return "commit_final";
-    case EntryType::kResolve: return "resolve";
-    case EntryType::kIncarnation: return "incarnation";
-    case EntryType::kHorizon: return "horizon";
-    case EntryType::kVerdictWatermark: return "verdict_watermark";
-    case EntryType::kLock: return "lock";
-    case EntryType::kLimits: return "limits";
-    case EntryType::kLevel: return "level";
+    case EntryType::kNoop:
+      return "noop";
+    case EntryType::kConfig:
+      return "config";
+    case EntryType::kCommit:
+      return "commit";
+    case EntryType::kCommitChunk:
+      return "commit_chunk";
+    case EntryType::kCommitFinal:
+      return "commit_final";
+    case EntryType::kResolve:
+      return "resolve";
+    case EntryType::kIncarnation:
+      return "incarnation";
+    case EntryType::kHorizon:
+      return "horizon";
+    case EntryType::kVerdictWatermark:
+      return "verdict_watermark";
+    case EntryType::kLock:
+      return "lock";
+    case EntryType::kLimits:
+      return "limits";
+    case EntryType::kLevel:
+      return "level";
   }
   return "unknown";
 }
@@ -60,7 +72,9 @@ Bytes EncodeEntry(EntryType type, ByteView body) {
   return out;
 }
 
-Bytes EncodeNoop() { return EncodeEntry(EntryType::kNoop, {}); }
+Bytes EncodeNoop() {
+  return EncodeEntry(EntryType::kNoop, {});
+}
 
 Bytes EncodeConfig(const ConfigEntry& config) {
   Bytes body;

@@ -7,8 +7,8 @@ Status Bad(std::string_view what) {
   return Corruption("frame " + std::string(what) + ": malformed payload");
 }
 
-// A count of things of at least `bytes_each`: fails the reader when they cannot be there, so that no
-// memory is taken for a lie.
+// A count of things of at least `bytes_each`: fails the reader when they cannot be there, so that
+// no memory is taken for a lie.
 uint32_t ReadCount(ByteReader* r, size_t bytes_each) {
   const uint32_t count = r->U32();
   if (r->ok() && count > r->left() / bytes_each) r->Fail();
@@ -316,8 +316,8 @@ Result<ErrorReply> DecodeError(ByteView payload) {
   error.leader = MemberId(r.U64());
   error.message = r.String();
   if (!r.done() || code == 0) return Bad("error");
-  error.code = code <= static_cast<uint8_t>(Code::kInternal) ? static_cast<Code>(code)
-                                                             : Code::kInternal;
+  error.code =
+      code <= static_cast<uint8_t>(Code::kInternal) ? static_cast<Code>(code) : Code::kInternal;
   return error;
 }
 

@@ -15,8 +15,13 @@ struct Record {
 
 // Requires kAccessRecordBytes readable bytes. Enums are cast, not checked: Parse checks them first.
 Record ReadRecord(const char* p) {
-  return {static_cast<AccessShape>(p[0]), static_cast<AccessKind>(p[1]), static_cast<Op>(p[2]),
-          GetU32(p + 4), GetU32(p + 8), GetU32(p + 12), GetU64(p + 16)};
+  return {static_cast<AccessShape>(p[0]),
+          static_cast<AccessKind>(p[1]),
+          static_cast<Op>(p[2]),
+          GetU32(p + 4),
+          GetU32(p + 8),
+          GetU32(p + 12),
+          GetU64(p + 16)};
 }
 
 void AppendRecord(Bytes* out, AccessShape shape, AccessKind kind, Op op, size_t key_len,
@@ -31,7 +36,9 @@ void AppendRecord(Bytes* out, AccessShape shape, AccessKind kind, Op op, size_t 
   PutU64(out, base_version.value());
 }
 
-Status Bad(std::string_view what) { return Corruption("commit request: " + std::string(what)); }
+Status Bad(std::string_view what) {
+  return Corruption("commit request: " + std::string(what));
+}
 
 // Checks what a record says by itself, before any key is looked at.
 Status CheckRecord(const char* p) {
@@ -50,7 +57,8 @@ Status CheckRecord(const char* p) {
     if (r.end_len != 0) return Bad("a point with an end");
     const bool writes = r.op != Op::kNone;
     if (r.kind == AccessKind::kRead && writes) return Bad("a read with an op");
-    if (r.kind == AccessKind::kWriteUnchecked && !writes) return Bad("an unchecked write without an op");
+    if (r.kind == AccessKind::kWriteUnchecked && !writes)
+      return Bad("an unchecked write without an op");
     const bool weak = r.kind == AccessKind::kKeyShare || r.kind == AccessKind::kShare;
     if (weak && writes) return Bad("a shared lock with an op");
     return Status::Ok();
@@ -65,7 +73,8 @@ Status CheckKeys(const Record& r, ByteView key, ByteView end) {
   if (r.shape == AccessShape::kPoint) return Status::Ok();
   if (key >= end) return Bad("empty range");
   const ByteView prefix = IndexPrefixOf(key);
-  if (IndexPrefixOf(end) != prefix && end != PrefixEnd(prefix)) return Bad("range over two indexes");
+  if (IndexPrefixOf(end) != prefix && end != PrefixEnd(prefix))
+    return Bad("range over two indexes");
   return Status::Ok();
 }
 
@@ -89,12 +98,18 @@ bool AccessConflicts(AccessKind mine, AccessKind theirs, Op their_op) {
 
 std::string_view AccessKindName(AccessKind kind) {
   switch (kind) {
-    case AccessKind::kKeyShare: return "KEY SHARE";
-    case AccessKind::kShare: return "SHARE";
-    case AccessKind::kNoKeyUpdate: return "NO KEY UPDATE";
-    case AccessKind::kUpdate: return "UPDATE";
-    case AccessKind::kRead: return "READ";
-    case AccessKind::kWriteUnchecked: return "WRITE-UNCHECKED";
+    case AccessKind::kKeyShare:
+      return "KEY SHARE";
+    case AccessKind::kShare:
+      return "SHARE";
+    case AccessKind::kNoKeyUpdate:
+      return "NO KEY UPDATE";
+    case AccessKind::kUpdate:
+      return "UPDATE";
+    case AccessKind::kRead:
+      return "READ";
+    case AccessKind::kWriteUnchecked:
+      return "WRITE-UNCHECKED";
   }
   return "UNKNOWN";
 }
@@ -111,8 +126,8 @@ void RequestBuilder::AddPoint(AccessKind kind, Op op, ByteView key, ByteView val
 
 void RequestBuilder::AddReadRange(ByteView start, ByteView end, Version base_version) {
   BOREALIS_CHECK(start.size() >= kIndexPrefixBytes && start < end);
-  AppendRecord(&records_, AccessShape::kRange, AccessKind::kRead, Op::kNone, start.size(), end.size(),
-               0, base_version);
+  AppendRecord(&records_, AccessShape::kRange, AccessKind::kRead, Op::kNone, start.size(),
+               end.size(), 0, base_version);
   keys_ += start;
   keys_ += end;
   ++count_;
@@ -154,7 +169,8 @@ Result<RequestView> RequestView::Parse(ByteView bytes) {
   view.keys_bytes_ = GetU32(p + 32);
   const uint64_t values_bytes = GetU32(p + 36);
   if (!view.txn_ || view.txn_.sequence == 0) return Bad("no transaction id");
-  if (view.acked_watermark_ >= view.txn_.sequence) return Bad("watermark covers the request itself");
+  if (view.acked_watermark_ >= view.txn_.sequence)
+    return Bad("watermark covers the request itself");
   const uint64_t records_bytes = uint64_t{view.count_} * kAccessRecordBytes;
   if (kRequestHeaderBytes + records_bytes + view.keys_bytes_ + values_bytes != bytes.size()) {
     return Bad("lengths do not add up");
@@ -184,8 +200,8 @@ RequestView::Cursor::Cursor(const RequestView* view)
 
 bool RequestView::Cursor::Next(Access* out) {
   if (index_ == view_->count_) return false;
-  const Record r = ReadRecord(view_->bytes_.data() + kRequestHeaderBytes +
-                              size_t{index_} * kAccessRecordBytes);
+  const Record r =
+      ReadRecord(view_->bytes_.data() + kRequestHeaderBytes + size_t{index_} * kAccessRecordBytes);
   ++index_;
   out->shape = r.shape;
   out->kind = r.kind;

@@ -35,11 +35,26 @@ TEST(Keys, PrefixSortsAndParses) {
 // The bytes are a format on disk: this text changes only together with kRequestFormat.
 TEST(Request, GoldenBytes) {
   EXPECT_EQ(ToHex(SampleRequest()),
-            "01000000" "02000000" "0300000000000000" "0900000000000000" "0800000000000000"
-            "1e000000" "05000000"
-            "00040100" "0a000000" "00000000" "05000000" "2900000000000000"
-            "01050000" "0a000000" "0a000000" "00000000" "2a00000000000000"
-            "0200000007000000016b" "02000000070000000161" "02000000070000000163"
+            "01000000"
+            "02000000"
+            "0300000000000000"
+            "0900000000000000"
+            "0800000000000000"
+            "1e000000"
+            "05000000"
+            "00040100"
+            "0a000000"
+            "00000000"
+            "05000000"
+            "2900000000000000"
+            "01050000"
+            "0a000000"
+            "0a000000"
+            "00000000"
+            "2a00000000000000"
+            "0200000007000000016b"
+            "02000000070000000161"
+            "02000000070000000163"
             "76616c7565");
 }
 
@@ -135,13 +150,20 @@ TEST(LogEntry, GoldenBytesAndRoundTrips) {
   other.Add("c");
   commit.AddBody(other.body());
   const Bytes entry = EncodeEntry(EntryType::kCommit, commit.Take());
-  EXPECT_EQ(ToHex(entry), "03010000" "02000000" "02000000" "6162" "01000000" "63");
+  EXPECT_EQ(ToHex(entry),
+            "03010000"
+            "02000000"
+            "02000000"
+            "6162"
+            "01000000"
+            "63");
   EXPECT_EQ(commit.count(), 0u);
   Result<EntryView> view = ParseEntry(entry);
   ASSERT_TRUE(view.ok());
   EXPECT_THAT(*ParseCommitBody(view->body), testing::ElementsAre("ab", "c"));
 
-  const Bytes config = EncodeConfig({{{MemberId(1), 1, "a:1", "z1"}, {MemberId(2), 2, "b:1", "z2"}}});
+  const Bytes config =
+      EncodeConfig({{{MemberId(1), 1, "a:1", "z1"}, {MemberId(2), 2, "b:1", "z2"}}});
   Result<ConfigEntry> decoded = DecodeConfig(ParseEntry(config)->body);
   ASSERT_TRUE(decoded.ok());
   EXPECT_EQ(decoded->members[1].zone, "z2");
@@ -174,11 +196,16 @@ TEST(Messages, RoundTrips) {
   Bytes one;
   AppendVerdict(&one, v);
   EXPECT_EQ(one.size(), kVerdictBytes);
-  EXPECT_EQ(ToHex(one), "01000000000000000200000000000000" "0203000003000000" "0000000000000000"
-                        "04000000000000000500000000000000" "0000000000000000");
+  EXPECT_EQ(ToHex(one),
+            "01000000000000000200000000000000"
+            "0203000003000000"
+            "0000000000000000"
+            "04000000000000000500000000000000"
+            "0000000000000000");
   EXPECT_EQ(*DecodeVerdict(one), v);
   EXPECT_THAT(*DecodeVerdicts(EncodeVerdicts({v, v})), testing::ElementsAre(v, v));
-  EXPECT_EQ(DecodeReadIndexReply(EncodeReadIndexReply({true, Version(7), {}}))->version, Version(7));
+  EXPECT_EQ(DecodeReadIndexReply(EncodeReadIndexReply({true, Version(7), {}}))->version,
+            Version(7));
   const Bytes get = EncodeGet({Version(3), {"a", "bc"}});
   EXPECT_THAT(DecodeGet(get)->keys, testing::ElementsAre("a", "bc"));
   const Bytes get_reply = EncodeGetReply({{{true, "x"}, {false, ""}}});
@@ -191,9 +218,9 @@ TEST(Messages, RoundTrips) {
   EXPECT_EQ(DecodeScanReply(scan_reply)->rows[0].value, "v");
   EXPECT_EQ(DecodeScanReply(scan_reply)->resume, "r");
   const Bytes stream = EncodeStreamBatch(
-      {Version(9), {{Version(9), {Incarnation(1), 2}, false,
-                     {{Op::kPut, "k", "v"}, {Op::kDelete, "d", ""}}},
-                    {Version(10), {Incarnation(3), 4}, true, {}}}});
+      {Version(9),
+       {{Version(9), {Incarnation(1), 2}, false, {{Op::kPut, "k", "v"}, {Op::kDelete, "d", ""}}},
+        {Version(10), {Incarnation(3), 4}, true, {}}}});
   Result<StreamBatch> batch = DecodeStreamBatch(stream);
   ASSERT_TRUE(batch.ok());
   EXPECT_EQ(batch->requests[0].accesses[1].op, Op::kDelete);
@@ -207,14 +234,19 @@ TEST(Messages, RoundTrips) {
   EXPECT_EQ(DecodeError(Bytes("\xc8") + error.substr(1))->code, Code::kInternal);
 }
 
-// Every decoder on random bytes, and on valid bytes with random damage: no crash, no huge allocation.
+// Every decoder on random bytes, and on valid bytes with random damage: no crash, no huge
+// allocation.
 TEST(Messages, GarbageNeverCrashes) {
   std::mt19937_64 random(20260101);
   const std::vector<Bytes> seeds = {
-      SampleRequest(), EncodeGet({Version(3), {"a", "bc"}}),
-      EncodeScanReply({{{"k", "v"}}, true, "r"}), EncodeGetReply({{{true, "x"}}}),
-      EncodeStreamBatch({Version(9), {{Version(9), {Incarnation(1), 2}, false, {{Op::kPut, "k", "v"}}}}}),
-      EncodeConfig({{{MemberId(1), 1, "a:1", "z1"}}}), EncodeError({Code::kNotLeader, {}, "m"})};
+      SampleRequest(),
+      EncodeGet({Version(3), {"a", "bc"}}),
+      EncodeScanReply({{{"k", "v"}}, true, "r"}),
+      EncodeGetReply({{{true, "x"}}}),
+      EncodeStreamBatch(
+          {Version(9), {{Version(9), {Incarnation(1), 2}, false, {{Op::kPut, "k", "v"}}}}}),
+      EncodeConfig({{{MemberId(1), 1, "a:1", "z1"}}}),
+      EncodeError({Code::kNotLeader, {}, "m"})};
   int accepted = 0;
   for (int round = 0; round < 60000; ++round) {
     Bytes bytes;

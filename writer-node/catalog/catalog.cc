@@ -18,7 +18,9 @@ Catalog::Catalog(txn::TxnManager* manager) : manager_(manager) {
   manager_->storage()->AddObserver(this);
 }
 
-Catalog::~Catalog() { manager_->storage()->RemoveObserver(this); }
+Catalog::~Catalog() {
+  manager_->storage()->RemoveObserver(this);
+}
 
 // ---- bootstrap and loading
 
@@ -40,7 +42,8 @@ Status Catalog::Bootstrap(const BootstrapOptions& options) {
     role.scram_verifier = options.scram_verifier;
     DatabaseDescriptor database;
     database.name = options.database;
-    // Every starting writer writes the bootstrap key under UPDATE from a snapshot without it: exactly one is certified.
+    // Every starting writer writes the bootstrap key under UPDATE from a snapshot without it:
+    // exactly one is certified.
     RETURN_IF_ERROR(put(BootstrapKey(), EncodeCounter(1)));
     RETURN_IF_ERROR(put(CounterKey("table_id"), EncodeCounter(kFirstTableId)));
     RETURN_IF_ERROR(put(CounterKey("oid"), EncodeCounter(kFirstUserOid)));
@@ -56,7 +59,8 @@ Status Catalog::Bootstrap(const BootstrapOptions& options) {
       RETURN_IF_ERROR(put(SchemaKey(schema.oid), Encode(schema)));
     }
     Result<txn::CommitResult> committed = txn->Commit();
-    if (committed.ok()) return manager_->storage()->WaitForLocal(committed->version, options.timeout);
+    if (committed.ok())
+      return manager_->storage()->WaitForLocal(committed->version, options.timeout);
     // Lost, or not known: the next look tells.
     if (committed.code() != Code::kConflict && committed.code() != Code::kOutcomeUnknown) {
       return committed.status();
@@ -72,7 +76,8 @@ Status Catalog::Start(const BootstrapOptions& options) {
 
 Result<SnapshotPtr> Catalog::LoadAt(Version version) {
   std::vector<std::pair<Bytes, Bytes>> rows;
-  for (TableId table : {kTablesTable, kSequencesTable, kRolesTable, kDatabasesTable, kSchemasTable}) {
+  for (TableId table :
+       {kTablesTable, kSequencesTable, kRolesTable, kDatabasesTable, kSchemasTable}) {
     buffer_pool::ScanSpec spec;
     spec.start = SystemPrefix(table);
     spec.end = wire::PrefixEnd(spec.start);
@@ -167,7 +172,9 @@ void Catalog::OnGap(Version new_base) {
   queued_.clear();
 }
 
-SnapshotPtr Catalog::Latest() const { return latest_; }
+SnapshotPtr Catalog::Latest() const {
+  return latest_;
+}
 
 Result<SnapshotPtr> Catalog::At(Version version) {
   if (!loaded_) RETURN_IF_ERROR(Load(kStreamWait));
@@ -219,7 +226,8 @@ Status Catalog::UseSequence(txn::Txn* txn, const SequenceDescriptor& sequence) {
 Status Catalog::Autonomous(const std::function<Status(txn::Txn*)>& body) {
   for (int tries = 0; tries < kAutonomousTriesMax; ++tries) {
     auto txn = manager_->Begin({});
-    // The first try trusts the local version: certification proves it. Later ones take a strong snapshot.
+    // The first try trusts the local version: certification proves it. Later ones take a strong
+    // snapshot.
     txn->BeginStatement({.start_local = tries == 0});
     const Status status = body(txn.get());
     const bool stale = txn->failure() == txn::FailureKind::kStaleStatement ||
@@ -247,7 +255,8 @@ Result<uint64_t> Catalog::NewId(ByteView counter, IdRange* range) {
       return txn->Put(CounterKey(counter), EncodeCounter(first + kIdsAtOnce),
                       wire::AccessKind::kUpdate);
     }));
-    // Another fiber may have refilled meanwhile: its ids are not wasted, ours are used later or left as a gap.
+    // Another fiber may have refilled meanwhile: its ids are not wasted, ours are used later or
+    // left as a gap.
     if (range->next == range->end) *range = {first, first + kIdsAtOnce};
   }
   return range->next++;

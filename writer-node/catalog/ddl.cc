@@ -1,5 +1,5 @@
-// Making and dropping of tables and sequences. Changes of existing tables: ddl_alter.cc; what reads or writes rows:
-// ddl_rows.cc.
+// Making and dropping of tables and sequences. Changes of existing tables: ddl_alter.cc; what reads
+// or writes rows: ddl_rows.cc.
 #include "writer-node/catalog/ddl.h"
 
 #include <algorithm>
@@ -14,7 +14,9 @@ namespace {
 
 constexpr auto kUpdate = wire::AccessKind::kUpdate;
 
-std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
+std::string Quoted(std::string_view name) {
+  return "\"" + std::string(name) + "\"";
+}
 
 std::string Join(const std::vector<std::string>& names) {
   std::string out;
@@ -57,7 +59,8 @@ Status Ddl::PutTable(TableDescriptor* table, bool is_new) {
 Status Ddl::PutName(Oid schema_oid, const std::string& schema, const std::string& name, char kind,
                     TableId id, IndexId index) {
   if (name.empty() || name.size() > 63) {
-    return Fail("42622", Code::kInvalidArgument, "identifier " + Quoted(name) + " is empty or too long");
+    return Fail("42622", Code::kInvalidArgument,
+                "identifier " + Quoted(name) + " is empty or too long");
   }
   // The transaction's own view: also names taken by this very statement.
   const Bytes key = NameKey(schema_oid, name);
@@ -108,10 +111,12 @@ Status Ddl::ResolveKey(const TableDescriptor& table, const std::vector<std::stri
   for (const std::string& name : names) {
     const ColumnDescriptor* column = table.FindColumn(name);
     if (column == nullptr) {
-      return Fail("42703", Code::kNotFound, "column " + Quoted(name) + " named in key does not exist");
+      return Fail("42703", Code::kNotFound,
+                  "column " + Quoted(name) + " named in key does not exist");
     }
     if (std::find(ids->begin(), ids->end(), column->id) != ids->end()) {
-      return Fail("42701", Code::kInvalidArgument, "column " + Quoted(name) + " appears twice in the key");
+      return Fail("42701", Code::kInvalidArgument,
+                  "column " + Quoted(name) + " appears twice in the key");
     }
     if (!sql::IsKeyType(column->type_oid)) {
       return Fail("0A000", Code::kUnsupported,
@@ -125,8 +130,9 @@ Status Ddl::ResolveKey(const TableDescriptor& table, const std::vector<std::stri
 
 Status Ddl::CheckConstraintName(const TableDescriptor& table, const std::string& name) {
   if (table.FindConstraint(name) == nullptr) return Status::Ok();
-  return Fail("42710", Code::kAlreadyExists,
-              "constraint " + Quoted(name) + " for relation " + Quoted(table.name) + " already exists");
+  return Fail(
+      "42710", Code::kAlreadyExists,
+      "constraint " + Quoted(name) + " for relation " + Quoted(table.name) + " already exists");
 }
 
 // ---- sequences
@@ -175,7 +181,8 @@ Result<SequenceDescriptor> Ddl::MakeSequence(const NewSequence& sequence) {
 
 Result<bool> Ddl::CreateSequence(const NewSequence& sequence) {
   RETURN_IF_ERROR(Begin());
-  if (sequence.if_not_exists && snapshot_->RelationExists(sequence.schema, sequence.name)) return false;
+  if (sequence.if_not_exists && snapshot_->RelationExists(sequence.schema, sequence.name))
+    return false;
   ASSIGN_OR_RETURN(const SequenceDescriptor made, MakeSequence(sequence));
   RETURN_IF_ERROR(PutName(made.schema_oid, made.schema, made.name, 'S', made.id, IndexId()));
   RETURN_IF_ERROR(PutSequence(made, true));
@@ -237,9 +244,10 @@ Status Ddl::MakeSequenceFor(const TableDescriptor& table, const NewColumn& colum
   made->sequence = descriptor.id;
   made->not_null = true;
   made->identity = column.identity;
-  const std::string name = descriptor.schema == "public"
-                               ? QuoteIdentifier(descriptor.name)
-                               : QuoteIdentifier(descriptor.schema) + "." + QuoteIdentifier(descriptor.name);
+  const std::string name =
+      descriptor.schema == "public"
+          ? QuoteIdentifier(descriptor.name)
+          : QuoteIdentifier(descriptor.schema) + "." + QuoteIdentifier(descriptor.name);
   if (column.identity == 0) made->default_sql = "nextval('" + name + "'::regclass)";
   return Status::Ok();
 }
@@ -330,7 +338,8 @@ Status Ddl::AddChecksTo(TableDescriptor* table, const std::vector<NewCheck>& che
     ASSIGN_OR_RETURN(constraint.oid, catalog_->NewOid());
     constraint.name = check.name;
     if (check.name.empty()) {
-      const std::string base = table->name + (check.column.empty() ? "" : "_" + check.column) + "_check";
+      const std::string base =
+          table->name + (check.column.empty() ? "" : "_" + check.column) + "_check";
       constraint.name = base;
       for (int i = 1; table->FindConstraint(constraint.name) != nullptr; ++i) {
         constraint.name = base + std::to_string(i);
@@ -349,7 +358,8 @@ Result<bool> Ddl::CreateTable(const NewTable& table) {
   RETURN_IF_ERROR(Begin());
   if (snapshot_->RelationExists(table.schema, table.name)) {
     if (table.if_not_exists) return false;
-    return Fail("42P07", Code::kAlreadyExists, "relation " + Quoted(table.name) + " already exists");
+    return Fail("42P07", Code::kAlreadyExists,
+                "relation " + Quoted(table.name) + " already exists");
   }
   TableDescriptor made;
   ASSIGN_OR_RETURN(made.schema_oid, SchemaOid(table.schema));
@@ -383,7 +393,8 @@ Status Ddl::DropInbound(const TableDescriptor& table, IndexId index, DropBehavio
     const ConstraintDescriptor& constraint = inbound.child->constraints[inbound.constraint];
     if (index && constraint.index != index) continue;
     if (!details.empty()) details += "\n";
-    details += "constraint " + constraint.name + " on table " + inbound.child->name + " depends on " + what;
+    details += "constraint " + constraint.name + " on table " + inbound.child->name +
+               " depends on " + what;
     drops.emplace_back(*inbound.child, constraint.name);
   }
   if (drops.empty()) return Status::Ok();
@@ -479,8 +490,9 @@ Status Ddl::FindReferenced(const TableDescriptor& parent, const NewForeignKey& k
   for (const std::string& name : key.ref_columns) {
     const ColumnDescriptor* column = parent.FindColumn(name);
     if (column == nullptr) {
-      return Fail("42703", Code::kNotFound,
-                  "column " + Quoted(name) + " referenced in foreign key constraint does not exist");
+      return Fail(
+          "42703", Code::kNotFound,
+          "column " + Quoted(name) + " referenced in foreign key constraint does not exist");
     }
     made->ref_columns.push_back(column->id);
   }
@@ -538,8 +550,9 @@ Status Ddl::AddForeignKeyTo(TableDescriptor* table, const NewForeignKey& key, bo
   for (const std::string& name : key.columns) {
     const ColumnDescriptor* column = table->FindColumn(name);
     if (column == nullptr) {
-      return Fail("42703", Code::kNotFound,
-                  "column " + Quoted(name) + " referenced in foreign key constraint does not exist");
+      return Fail(
+          "42703", Code::kNotFound,
+          "column " + Quoted(name) + " referenced in foreign key constraint does not exist");
     }
     made.columns.push_back(column->id);
   }
@@ -567,8 +580,8 @@ Status Ddl::AddForeignKeyTo(TableDescriptor* table, const NewForeignKey& key, bo
     return Fail("42804", Code::kInvalidArgument,
                 "foreign key constraint " + Quoted(made.name) + " cannot be implemented",
                 "Key columns " + Quoted(child_column.name) + " and " + Quoted(parent_column.name) +
-                    " are of incompatible types: " + sql::FormatType(child_column.type_oid) + " and " +
-                    sql::FormatType(parent_column.type_oid) + ".");
+                    " are of incompatible types: " + sql::FormatType(child_column.type_oid) +
+                    " and " + sql::FormatType(parent_column.type_oid) + ".");
   }
   ASSIGN_OR_RETURN(made.oid, catalog_->NewOid());
   table->constraints.push_back(made);

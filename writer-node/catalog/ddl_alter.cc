@@ -11,7 +11,9 @@ namespace {
 
 constexpr auto kUpdate = wire::AccessKind::kUpdate;
 
-std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
+std::string Quoted(std::string_view name) {
+  return "\"" + std::string(name) + "\"";
+}
 
 }  // namespace
 
@@ -19,7 +21,8 @@ Result<bool> Ddl::CreateIndex(const NewIndex& index) {
   RETURN_IF_ERROR(Begin());
   if (!index.name.empty() && snapshot_->RelationExists(index.schema, index.name)) {
     if (index.if_not_exists) return false;
-    return Fail("42P07", Code::kAlreadyExists, "relation " + Quoted(index.name) + " already exists");
+    return Fail("42P07", Code::kAlreadyExists,
+                "relation " + Quoted(index.name) + " already exists");
   }
   ASSIGN_OR_RETURN(TableDescriptor table, OpenTable(index.schema, index.table));
   IndexDescriptor made;
@@ -30,9 +33,9 @@ Result<bool> Ddl::CreateIndex(const NewIndex& index) {
       return Fail("42703", Code::kNotFound, "column " + Quoted(column.name) + " does not exist");
     }
     if (!sql::IsKeyType(found->type_oid)) {
-      return Fail("0A000", Code::kUnsupported,
-                  "an index on a column of type " + sql::FormatType(found->type_oid) +
-                      " is not supported");
+      return Fail(
+          "0A000", Code::kUnsupported,
+          "an index on a column of type " + sql::FormatType(found->type_oid) + " is not supported");
     }
     made.columns.push_back({found->id, column.descending, column.nulls_first});
     joined += "_" + column.name;
@@ -40,7 +43,8 @@ Result<bool> Ddl::CreateIndex(const NewIndex& index) {
   made.id = table.next_index;
   table.next_index = table.next_index.Next();
   ASSIGN_OR_RETURN(made.oid, catalog_->NewOid());
-  made.name = index.name.empty() ? FreeName(table.schema, table.name + joined + "_idx") : index.name;
+  made.name =
+      index.name.empty() ? FreeName(table.schema, table.name + joined + "_idx") : index.name;
   made.unique = index.unique;
   RETURN_IF_ERROR(TakeName(table, made.name, 'i', table.id, made.id));
   table.secondary.push_back(made);
@@ -58,10 +62,12 @@ Result<bool> Ddl::DropIndex(const std::string& schema, const std::string& name, 
   }
   ASSIGN_OR_RETURN(TableDescriptor table, OpenTable(found->table->schema, found->table->name));
   if (const ConstraintDescriptor* constraint = table.ConstraintOf(found->index)) {
-    return Fail("2BP01", Code::kInvalidArgument,
-                "cannot drop index " + name + " because constraint " + constraint->name + " on table " +
-                    table.name + " requires it",
-                "", "You can drop constraint " + constraint->name + " on table " + table.name + " instead.");
+    return Fail(
+        "2BP01", Code::kInvalidArgument,
+        "cannot drop index " + name + " because constraint " + constraint->name + " on table " +
+            table.name + " requires it",
+        "",
+        "You can drop constraint " + constraint->name + " on table " + table.name + " instead.");
   }
   RETURN_IF_ERROR(DropInbound(table, found->index, DropBehavior::kRestrict, "index " + name));
   std::erase_if(table.secondary, [&](const IndexDescriptor& i) { return i.id == found->index; });
@@ -70,8 +76,8 @@ Result<bool> Ddl::DropIndex(const std::string& schema, const std::string& name, 
   return true;
 }
 
-// The rows move to a new primary index, and secondary entries, which end in the primary key, to new indexes. The old
-// ones are garbage from this version on.
+// The rows move to a new primary index, and secondary entries, which end in the primary key, to new
+// indexes. The old ones are garbage from this version on.
 Status Ddl::AddPrimaryKey(const std::string& schema, const std::string& name,
                           const std::string& constraint, const std::vector<std::string>& columns) {
   ASSIGN_OR_RETURN(TableDescriptor table, OpenTable(schema, name));
@@ -105,8 +111,9 @@ Status Ddl::DropConstraint(const std::string& schema, const std::string& name,
   const ConstraintDescriptor* found = table.FindConstraint(constraint);
   if (found == nullptr) {
     if (if_exists) return Status::Ok();
-    return Fail("42704", Code::kNotFound,
-                "constraint " + Quoted(constraint) + " of relation " + Quoted(name) + " does not exist");
+    return Fail(
+        "42704", Code::kNotFound,
+        "constraint " + Quoted(constraint) + " of relation " + Quoted(name) + " does not exist");
   }
   const ConstraintDescriptor dropped = *found;
   if (dropped.type == ConstraintType::kPrimaryKey) {
@@ -131,16 +138,17 @@ Status Ddl::AddColumn(const std::string& schema, const std::string& name, const 
   if (fills) {
     ASSIGN_OR_RETURN(const bool rows, HasRows(table));
     if (rows) {
-      return Fail("0A000", Code::kUnsupported,
-                  "adding a column with NOT NULL or DEFAULT to a table that has rows is not supported");
+      return Fail(
+          "0A000", Code::kUnsupported,
+          "adding a column with NOT NULL or DEFAULT to a table that has rows is not supported");
     }
   }
   RETURN_IF_ERROR(AddColumnTo(&table, column));
   return PutTable(&table, false);
 }
 
-Status Ddl::SetNotNull(const std::string& schema, const std::string& name, const std::string& column,
-                       bool not_null) {
+Status Ddl::SetNotNull(const std::string& schema, const std::string& name,
+                       const std::string& column, bool not_null) {
   ASSIGN_OR_RETURN(TableDescriptor table, OpenTable(schema, name));
   const ColumnDescriptor* found = table.FindColumn(column);
   if (found == nullptr) {
@@ -151,21 +159,23 @@ Status Ddl::SetNotNull(const std::string& schema, const std::string& name, const
   if (!not_null) {
     for (const IndexColumn& c : table.primary.columns) {
       if (c.column != found->id) continue;
-      return Fail("42P16", Code::kInvalidArgument, "column " + Quoted(column) + " is in a primary key");
+      return Fail("42P16", Code::kInvalidArgument,
+                  "column " + Quoted(column) + " is in a primary key");
     }
   } else {
     RETURN_IF_ERROR(ForEachRow(table, [&](ByteView, ByteView, const sql::Datum* values) -> Status {
       if (!values[position].is_null()) return Status::Ok();
-      return Fail("23502", Code::kInvalidArgument,
-                  "column " + Quoted(column) + " of relation " + Quoted(name) + " contains null values");
+      return Fail(
+          "23502", Code::kInvalidArgument,
+          "column " + Quoted(column) + " of relation " + Quoted(name) + " contains null values");
     }));
   }
   table.columns[position].not_null = not_null;
   return PutTable(&table, false);
 }
 
-Status Ddl::SetDefault(const std::string& schema, const std::string& name, const std::string& column,
-                       const std::string& default_sql) {
+Status Ddl::SetDefault(const std::string& schema, const std::string& name,
+                       const std::string& column, const std::string& default_sql) {
   ASSIGN_OR_RETURN(TableDescriptor table, OpenTable(schema, name));
   const ColumnDescriptor* found = table.FindColumn(column);
   if (found == nullptr) {
@@ -173,8 +183,9 @@ Status Ddl::SetDefault(const std::string& schema, const std::string& name, const
                 "column " + Quoted(column) + " of relation " + Quoted(name) + " does not exist");
   }
   if (found->identity != 0) {
-    return Fail("42601", Code::kInvalidArgument,
-                "column " + Quoted(column) + " of relation " + Quoted(name) + " is an identity column");
+    return Fail(
+        "42601", Code::kInvalidArgument,
+        "column " + Quoted(column) + " of relation " + Quoted(name) + " is an identity column");
   }
   table.columns[static_cast<size_t>(table.ColumnPosition(found->id))].default_sql = default_sql;
   return PutTable(&table, false);
@@ -188,8 +199,8 @@ Status Ddl::RenameTable(const std::string& schema, const std::string& name, cons
   return PutTable(&table, false);
 }
 
-Status Ddl::RenameColumn(const std::string& schema, const std::string& name, const std::string& column,
-                         const std::string& to) {
+Status Ddl::RenameColumn(const std::string& schema, const std::string& name,
+                         const std::string& column, const std::string& to) {
   ASSIGN_OR_RETURN(TableDescriptor table, OpenTable(schema, name));
   const ColumnDescriptor* found = table.FindColumn(column);
   if (found == nullptr) {
@@ -230,12 +241,14 @@ Status Ddl::Truncate(const std::vector<std::pair<std::string, std::string>>& nam
                     "Truncate table " + Quoted(inbound.child->name) +
                         " at the same time, or use TRUNCATE ... CASCADE.");
       }
-      ASSIGN_OR_RETURN(TableDescriptor child, OpenTable(inbound.child->schema, inbound.child->name));
+      ASSIGN_OR_RETURN(TableDescriptor child,
+                       OpenTable(inbound.child->schema, inbound.child->name));
       if (ids.insert(child.id).second) tables.push_back(std::move(child));
     }
   }
   for (TableDescriptor& table : tables) {
-    // A truncated parent whose child is truncated too: the child's foreign keys point at the new index.
+    // A truncated parent whose child is truncated too: the child's foreign keys point at the new
+    // index.
     std::vector<std::pair<IndexId, IndexId>> renumbered;
     auto renumber = [&](IndexDescriptor* index) {
       renumbered.emplace_back(index->id, table.next_index);

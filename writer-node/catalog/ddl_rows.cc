@@ -1,6 +1,7 @@
-// DDL that depends on data. All rows are read at the transaction's snapshot and the whole index is recorded as a READ, so
-// this transaction commits only if none of it changed since; DML that started before and commits later carries READ on
-// the descriptor that this transaction updates, and loses. docs/design/catalog.md has the argument.
+// DDL that depends on data. All rows are read at the transaction's snapshot and the whole index is
+// recorded as a READ, so this transaction commits only if none of it changed since; DML that
+// started before and commits later carries READ on the descriptor that this transaction updates,
+// and loses. docs/design/catalog.md has the argument.
 #include <unordered_set>
 
 #include "common/sql/io.h"
@@ -13,7 +14,9 @@ namespace {
 
 constexpr size_t kProbesAtOnce = 512;
 
-std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
+std::string Quoted(std::string_view name) {
+  return "\"" + std::string(name) + "\"";
+}
 
 // "Key (a, b)=(1, 2)".
 std::string DescribeKey(const TableDescriptor& table, const std::vector<ColumnId>& columns,
@@ -44,8 +47,7 @@ std::vector<ColumnId> ColumnsOf(const IndexDescriptor& index) {
 }  // namespace
 
 Status Ddl::ForEachRow(const TableDescriptor& table, const RowFunction& visit) {
-  const Bytes prefix =
-      wire::MakeKeyPrefix(wire::Keyspace::kUser, table.id, table.primary.id);
+  const Bytes prefix = wire::MakeKeyPrefix(wire::Keyspace::kUser, table.id, table.primary.id);
   txn::ScanSpec spec;
   spec.start = prefix;
   spec.end = wire::PrefixEnd(prefix);
@@ -66,8 +68,7 @@ Status Ddl::ForEachRow(const TableDescriptor& table, const RowFunction& visit) {
 }
 
 Result<bool> Ddl::HasRows(const TableDescriptor& table) {
-  const Bytes prefix =
-      wire::MakeKeyPrefix(wire::Keyspace::kUser, table.id, table.primary.id);
+  const Bytes prefix = wire::MakeKeyPrefix(wire::Keyspace::kUser, table.id, table.primary.id);
   txn::ScanSpec spec;
   spec.start = prefix;
   spec.end = wire::PrefixEnd(prefix);
@@ -81,15 +82,17 @@ Result<bool> Ddl::HasRows(const TableDescriptor& table) {
   return false;
 }
 
-// Entries of an index that nobody else can see yet need no check and no row lock: they are written unchecked, which still
-// records them as modifications for whoever reads the range later from an older snapshot.
+// Entries of an index that nobody else can see yet need no check and no row lock: they are written
+// unchecked, which still records them as modifications for whoever reads the range later from an
+// older snapshot.
 Status Ddl::FillIndex(const TableDescriptor& table, const IndexDescriptor& index) {
   const TableCodec codec(table);
   std::unordered_set<Bytes> seen;
   return ForEachRow(table, [&](ByteView, ByteView, const sql::Datum* values) -> Status {
     const IndexEntry entry = codec.Entry(index, values);
     if (entry.exclusive && !seen.insert(entry.key).second) {
-      return Fail("23505", Code::kInvalidArgument, "could not create unique index " + Quoted(index.name),
+      return Fail("23505", Code::kInvalidArgument,
+                  "could not create unique index " + Quoted(index.name),
                   DescribeKey(table, ColumnsOf(index), values) + " is duplicated.");
     }
     return txn_->Put(entry.key, entry.value, wire::AccessKind::kWriteUnchecked);
@@ -104,8 +107,7 @@ Status Ddl::RewriteIndexes(const TableDescriptor& old, TableDescriptor* table) {
     table->next_index = table->next_index.Next();
   }
   for (ConstraintDescriptor& c : table->constraints) {
-    const bool points_here =
-        c.type != ConstraintType::kForeignKey || c.ref_table == table->id;
+    const bool points_here = c.type != ConstraintType::kForeignKey || c.ref_table == table->id;
     for (const auto& [from, to] : renumbered) {
       if (points_here && c.index == from) {
         c.index = to;
@@ -142,9 +144,10 @@ Status Ddl::RewriteIndexes(const TableDescriptor& old, TableDescriptor* table) {
     }
     const Bytes key = codec.PrimaryKey(values.data());
     if (!seen.insert(key).second) {
-      return Fail("23505", Code::kInvalidArgument,
-                  "could not create unique index " + Quoted(table->primary.name),
-                  DescribeKey(*table, ColumnsOf(table->primary), values.data()) + " is duplicated.");
+      return Fail(
+          "23505", Code::kInvalidArgument,
+          "could not create unique index " + Quoted(table->primary.name),
+          DescribeKey(*table, ColumnsOf(table->primary), values.data()) + " is duplicated.");
     }
     RETURN_IF_ERROR(txn_->Put(key, row, wire::AccessKind::kWriteUnchecked));
     for (const IndexDescriptor& index : table->secondary) {

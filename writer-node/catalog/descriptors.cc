@@ -48,8 +48,7 @@ const ConstraintDescriptor* TableDescriptor::FindConstraint(std::string_view con
 
 const ConstraintDescriptor* TableDescriptor::ConstraintOf(IndexId index) const {
   for (const ConstraintDescriptor& c : constraints) {
-    const bool backed =
-        c.type == ConstraintType::kPrimaryKey || c.type == ConstraintType::kUnique;
+    const bool backed = c.type == ConstraintType::kPrimaryKey || c.type == ConstraintType::kUnique;
     if (backed && c.index == index) return &c;
   }
   return nullptr;

@@ -13,14 +13,18 @@ Bytes Key32(TableId table, uint32_t id) {
   return key;
 }
 
-void PutI64(Bytes* out, int64_t v) { PutU64(out, static_cast<uint64_t>(v)); }
-void PutI32(Bytes* out, int32_t v) { PutU32(out, static_cast<uint32_t>(v)); }
+void PutI64(Bytes* out, int64_t v) {
+  PutU64(out, static_cast<uint64_t>(v));
+}
+void PutI32(Bytes* out, int32_t v) {
+  PutU32(out, static_cast<uint32_t>(v));
+}
 
 Status CheckFormat(ByteReader* r, const char* what) {
   const uint8_t format = r->U8();
   if (r->ok() && format > kFormat) {
-    return Unsupported(std::string("catalog row of a ") + what + ": format " + std::to_string(format) +
-                       " is newer than " + std::to_string(kFormat));
+    return Unsupported(std::string("catalog row of a ") + what + ": format " +
+                       std::to_string(format) + " is newer than " + std::to_string(kFormat));
   }
   if (format != kFormat) r->Fail();
   return Status::Ok();
@@ -51,7 +55,9 @@ Id ReadId(ByteReader* r) {
   return Id(static_cast<uint32_t>(v));
 }
 
-uint32_t ReadU32V(ByteReader* r) { return ReadId<TableId>(r).value(); }
+uint32_t ReadU32V(ByteReader* r) {
+  return ReadId<TableId>(r).value();
+}
 
 void PutColumns(Bytes* out, const std::vector<ColumnId>& columns) {
   PutVarint(out, columns.size());
@@ -160,18 +166,36 @@ ConstraintDescriptor ReadConstraint(ByteReader* r) {
 Bytes SystemPrefix(TableId table) {
   return wire::MakeKeyPrefix(wire::Keyspace::kSystem, table, IndexId(1));
 }
-Bytes BootstrapKey() { return SystemPrefix(kMetaTable) + "bootstrap"; }
-Bytes TableKey(TableId id) { return Key32(kTablesTable, id.value()); }
+Bytes BootstrapKey() {
+  return SystemPrefix(kMetaTable) + "bootstrap";
+}
+Bytes TableKey(TableId id) {
+  return Key32(kTablesTable, id.value());
+}
 Bytes NameKey(Oid schema, std::string_view name) {
   return Key32(kNamesTable, schema).append(name);
 }
-Bytes CounterKey(std::string_view name) { return SystemPrefix(kCountersTable).append(name); }
-Bytes SequenceKey(TableId id) { return Key32(kSequencesTable, id.value()); }
-Bytes SequenceStateKey(TableId id) { return Key32(kSequenceStatesTable, id.value()); }
-Bytes RoleKey(Oid oid) { return Key32(kRolesTable, oid); }
-Bytes RoleNameKey(std::string_view name) { return SystemPrefix(kRoleNamesTable).append(name); }
-Bytes DatabaseKey(Oid oid) { return Key32(kDatabasesTable, oid); }
-Bytes SchemaKey(Oid oid) { return Key32(kSchemasTable, oid); }
+Bytes CounterKey(std::string_view name) {
+  return SystemPrefix(kCountersTable).append(name);
+}
+Bytes SequenceKey(TableId id) {
+  return Key32(kSequencesTable, id.value());
+}
+Bytes SequenceStateKey(TableId id) {
+  return Key32(kSequenceStatesTable, id.value());
+}
+Bytes RoleKey(Oid oid) {
+  return Key32(kRolesTable, oid);
+}
+Bytes RoleNameKey(std::string_view name) {
+  return SystemPrefix(kRoleNamesTable).append(name);
+}
+Bytes DatabaseKey(Oid oid) {
+  return Key32(kDatabasesTable, oid);
+}
+Bytes SchemaKey(Oid oid) {
+  return Key32(kSchemasTable, oid);
+}
 
 Bytes Encode(const TableDescriptor& t) {
   Bytes out;
@@ -205,7 +229,8 @@ Status CheckTable(const TableDescriptor& t) {
   };
   bool ok = check(t.primary);
   for (const IndexDescriptor& index : t.secondary) ok = ok && check(index);
-  return ok ? Status::Ok() : Corruption("catalog row of table " + t.name + ": an index without column");
+  return ok ? Status::Ok()
+            : Corruption("catalog row of table " + t.name + ": an index without column");
 }
 
 Result<TableDescriptor> DecodeTable(ByteView bytes) {

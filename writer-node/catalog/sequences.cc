@@ -1,5 +1,6 @@
-// Sequences: nextval from cached ranges, setval. A range is taken by an autonomous transaction on the sequence's state
-// row, so it is never handed out twice, also when the writer dies: what was left of its range is a gap.
+// Sequences: nextval from cached ranges, setval. A range is taken by an autonomous transaction on
+// the sequence's state row, so it is never handed out twice, also when the writer dies: what was
+// left of its range is a gap.
 #include <algorithm>
 #include <limits>
 
@@ -53,7 +54,8 @@ bool StateIsOwn(txn::Txn* txn, const SequenceDescriptor& sequence) {
   if (txn == nullptr || txn->system_writes() == 0) return false;
   const Bytes key = SequenceStateKey(sequence.id);
   bool own = false;
-  txn->VisitWrites(key, wire::KeyAfter(key), [&](ByteView, std::optional<ByteView>) { own = true; });
+  txn->VisitWrites(key, wire::KeyAfter(key),
+                   [&](ByteView, std::optional<ByteView>) { own = true; });
   return own;
 }
 
@@ -61,8 +63,8 @@ bool StateIsOwn(txn::Txn* txn, const SequenceDescriptor& sequence) {
 
 Status Catalog::Refill(const SequenceDescriptor& sequence, SequenceRange* range) {
   const env::MonotonicTime now = env::CurrentFiberLoop().clock().Monotonic();
-  const bool fast = range->size > 0 && range->epoch == sequence.epoch &&
-                    now - range->refilled < kRangeTooFast;
+  const bool fast =
+      range->size > 0 && range->epoch == sequence.epoch && now - range->refilled < kRangeTooFast;
   const uint64_t want = fast ? std::min(range->size * 2, kRangeMax) : 1;
   Taken taken;
   uint64_t epoch = 0;

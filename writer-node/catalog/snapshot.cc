@@ -26,7 +26,9 @@ TablePtr CatalogSnapshot::FindTable(std::string_view schema, std::string_view na
   return FindVirtualTable(schema, name);
 }
 
-TablePtr CatalogSnapshot::FindTable(TableId id) const { return FindOrNull(tables_, id); }
+TablePtr CatalogSnapshot::FindTable(TableId id) const {
+  return FindOrNull(tables_, id);
+}
 
 TablePtr CatalogSnapshot::FindTableByOid(Oid oid) const {
   if (TablePtr table = FindOrNull(tables_by_oid_, oid)) return table;
@@ -37,7 +39,9 @@ SequencePtr CatalogSnapshot::FindSequence(std::string_view schema, std::string_v
   return FindOrNull(sequences_by_name_, Name(schema, name));
 }
 
-SequencePtr CatalogSnapshot::FindSequence(TableId id) const { return FindOrNull(sequences_, id); }
+SequencePtr CatalogSnapshot::FindSequence(TableId id) const {
+  return FindOrNull(sequences_, id);
+}
 
 SequencePtr CatalogSnapshot::FindSequenceByOid(Oid oid) const {
   return FindOrNull(sequences_by_oid_, oid);
@@ -59,7 +63,9 @@ RolePtr CatalogSnapshot::FindRole(std::string_view name) const {
   return nullptr;
 }
 
-RolePtr CatalogSnapshot::FindRoleByOid(Oid oid) const { return FindOrNull(roles_, oid); }
+RolePtr CatalogSnapshot::FindRoleByOid(Oid oid) const {
+  return FindOrNull(roles_, oid);
+}
 
 const SchemaDescriptor* CatalogSnapshot::FindSchema(std::string_view name) const {
   for (const auto& [oid, schema] : schemas_) {

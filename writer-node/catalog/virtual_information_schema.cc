@@ -13,7 +13,8 @@ std::string DataType(const ColumnDescriptor& c) {
   return type->element != 0 ? "ARRAY" : std::string(type->sql_name);
 }
 
-void ForEachTable(const VirtualContext& context, const std::function<void(const TableDescriptor&)>& f) {
+void ForEachTable(const VirtualContext& context,
+                  const std::function<void(const TableDescriptor&)>& f) {
   for (const auto& [id, t] : context.catalog->tables()) f(*t);
   for (const TablePtr& t : VirtualTables()) f(*t);
 }
@@ -21,7 +22,9 @@ void ForEachTable(const VirtualContext& context, const std::function<void(const 
 void Tables(const VirtualContext& context, Rows* rows) {
   ForEachTable(context, [&](const TableDescriptor& t) {
     const bool view = t.is_virtual && IsView(t);
-    rows->Row().Str("table_catalog", context.catalog->database().name).Str("table_schema", t.schema);
+    rows->Row()
+        .Str("table_catalog", context.catalog->database().name)
+        .Str("table_schema", t.schema);
     rows->Str("table_name", t.name).Str("table_type", view ? "VIEW" : "BASE TABLE");
     rows->Str("is_insertable_into", t.is_virtual ? "NO" : "YES").Str("is_typed", "NO");
   });
@@ -33,14 +36,18 @@ void Columns(const VirtualContext& context, Rows* rows) {
     for (const ColumnDescriptor& c : t.columns) {
       if (c.hidden) continue;
       const sql::TypeInfo* type = sql::FindType(c.type_oid);
-      rows->Row().Str("table_catalog", context.catalog->database().name).Str("table_schema", t.schema);
+      rows->Row()
+          .Str("table_catalog", context.catalog->database().name)
+          .Str("table_schema", t.schema);
       rows->Str("table_name", t.name).Str("column_name", c.name).Int("ordinal_position", ++number);
       rows->Str("is_nullable", c.not_null ? "NO" : "YES").Str("data_type", DataType(c));
       rows->Str("udt_catalog", context.catalog->database().name).Str("udt_schema", "pg_catalog");
-      rows->Str("udt_name", type == nullptr ? "" : type->name).Str("dtd_identifier", std::to_string(number));
+      rows->Str("udt_name", type == nullptr ? "" : type->name)
+          .Str("dtd_identifier", std::to_string(number));
       rows->Str("is_identity", c.identity != 0 ? "YES" : "NO").Str("is_generated", "NEVER");
       rows->Str("is_updatable", t.is_virtual ? "NO" : "YES").Str("is_self_referencing", "NO");
-      if (c.identity != 0) rows->Str("identity_generation", c.identity == 'a' ? "ALWAYS" : "BY DEFAULT");
+      if (c.identity != 0)
+        rows->Str("identity_generation", c.identity == 'a' ? "ALWAYS" : "BY DEFAULT");
       if (!c.default_sql.empty()) rows->Str("column_default", c.default_sql);
       const bool sized = c.type_oid == sql::oid::kVarchar || c.type_oid == sql::oid::kBpchar;
       if (sized && sql::TypmodLength(c.typmod) >= 0) {
@@ -51,7 +58,9 @@ void Columns(const VirtualContext& context, Rows* rows) {
                            : c.type_oid == sql::oid::kInt8 ? 64
                                                            : 0;
       if (bits != 0) {
-        rows->Int("numeric_precision", bits).Int("numeric_precision_radix", 2).Int("numeric_scale", 0);
+        rows->Int("numeric_precision", bits)
+            .Int("numeric_precision_radix", 2)
+            .Int("numeric_scale", 0);
       } else if (c.type_oid == sql::oid::kNumeric) {
         rows->Int("numeric_precision_radix", 10);
         if (c.typmod >= 4) {
@@ -73,10 +82,14 @@ void Schemata(const VirtualContext& context, Rows* rows) {
 
 std::string_view TypeText(ConstraintType type) {
   switch (type) {
-    case ConstraintType::kPrimaryKey: return "PRIMARY KEY";
-    case ConstraintType::kUnique: return "UNIQUE";
-    case ConstraintType::kForeignKey: return "FOREIGN KEY";
-    case ConstraintType::kCheck: return "CHECK";
+    case ConstraintType::kPrimaryKey:
+      return "PRIMARY KEY";
+    case ConstraintType::kUnique:
+      return "UNIQUE";
+    case ConstraintType::kForeignKey:
+      return "FOREIGN KEY";
+    case ConstraintType::kCheck:
+      return "CHECK";
   }
   return "";
 }
@@ -86,7 +99,9 @@ void TableConstraints(const VirtualContext& context, Rows* rows) {
   for (const auto& [id, t] : context.catalog->tables()) {
     for (const ConstraintDescriptor& c : t->constraints) {
       rows->Row().Str("constraint_catalog", database).Str("constraint_schema", t->schema);
-      rows->Str("constraint_name", c.name).Str("table_catalog", database).Str("table_schema", t->schema);
+      rows->Str("constraint_name", c.name)
+          .Str("table_catalog", database)
+          .Str("table_schema", t->schema);
       rows->Str("table_name", t->name).Str("constraint_type", TypeText(c.type));
       rows->Str("is_deferrable", "NO").Str("initially_deferred", "NO").Str("enforced", "YES");
     }
@@ -120,15 +135,18 @@ std::vector<VirtualTableSpec> InformationSchemaTables() {
       {13100, "information_schema", "tables",
        "table_catalog:name table_schema:name table_name:name table_type:text "
        "self_referencing_column_name:name? reference_generation:text? "
-       "user_defined_type_catalog:name? user_defined_type_schema:name? user_defined_type_name:name? "
+       "user_defined_type_catalog:name? user_defined_type_schema:name? "
+       "user_defined_type_name:name? "
        "is_insertable_into:text is_typed:text commit_action:text?",
        Tables, true},
       {13104, "information_schema", "columns",
-       "table_catalog:name table_schema:name table_name:name column_name:name ordinal_position:int4 "
+       "table_catalog:name table_schema:name table_name:name column_name:name "
+       "ordinal_position:int4 "
        "column_default:text? is_nullable:text data_type:text character_maximum_length:int4? "
        "character_octet_length:int4? numeric_precision:int4? numeric_precision_radix:int4? "
        "numeric_scale:int4? datetime_precision:int4? interval_type:text? collation_name:name? "
-       "udt_catalog:name udt_schema:name udt_name:name dtd_identifier:text is_self_referencing:text "
+       "udt_catalog:name udt_schema:name udt_name:name dtd_identifier:text "
+       "is_self_referencing:text "
        "is_identity:text identity_generation:text? identity_start:text? identity_increment:text? "
        "identity_maximum:text? identity_minimum:text? identity_cycle:text? is_generated:text "
        "generation_expression:text? is_updatable:text",

@@ -29,7 +29,11 @@ std::vector<const IndexDescriptor*> VisibleIndexes(const TableDescriptor& table)
 
 void ClassRow(Rows* rows, Oid oid, std::string_view name, Oid schema, Oid owner, char kind, Oid am,
               size_t columns) {
-  rows->Row().Int("oid", oid).Str("relname", name).Int("relnamespace", schema).Int("relowner", owner);
+  rows->Row()
+      .Int("oid", oid)
+      .Str("relname", name)
+      .Int("relnamespace", schema)
+      .Int("relowner", owner);
   rows->Int("relam", am).Int("relfilenode", oid).Char("relkind", kind).Char("relpersistence", 'p');
   rows->Int("relnatts", static_cast<int64_t>(columns)).Set("reltuples", Datum::Double(-1));
   rows->Bool("relispopulated", true).Char("relreplident", kind == 'r' ? 'd' : 'n');
@@ -65,7 +69,8 @@ void AttributeRow(Rows* rows, Oid relation, const ColumnDescriptor& c, int64_t n
   rows->Int("attcollation", CollationOf(c.type_oid));
   if (type == nullptr) return;
   rows->Int("attlen", type->length).Bool("attbyval", type->by_value).Char("attalign", type->align);
-  rows->Char("attstorage", type->length == -1 ? 'x' : 'p').Int("attndims", type->element != 0 ? 1 : 0);
+  rows->Char("attstorage", type->length == -1 ? 'x' : 'p')
+      .Int("attndims", type->element != 0 ? 1 : 0);
 }
 
 void PgAttribute(const VirtualContext& context, Rows* rows) {
@@ -91,9 +96,9 @@ void PgAttribute(const VirtualContext& context, Rows* rows) {
     ColumnDescriptor c;
     c.not_null = true;
     int64_t number = 0;
-    for (const auto& [name, type] : {std::pair("last_value", sql::oid::kInt8),
-                                     std::pair("log_cnt", sql::oid::kInt8),
-                                     std::pair("is_called", sql::oid::kBool)}) {
+    for (const auto& [name, type] :
+         {std::pair("last_value", sql::oid::kInt8), std::pair("log_cnt", sql::oid::kInt8),
+          std::pair("is_called", sql::oid::kBool)}) {
       c.name = name;
       c.type_oid = type;
       AttributeRow(rows, s->oid, c, ++number);
@@ -133,7 +138,9 @@ void PgIndex(const VirtualContext& context, Rows* rows) {
       const bool valid = index->state == IndexState::kPublic;
       rows->Row().Int("indexrelid", index->oid).Int("indrelid", t->oid).Int("indnatts", count);
       rows->Int("indnkeyatts", count).Bool("indisunique", index->unique);
-      rows->Bool("indisprimary", index->primary).Bool("indimmediate", true).Bool("indisvalid", valid);
+      rows->Bool("indisprimary", index->primary)
+          .Bool("indimmediate", true)
+          .Bool("indisvalid", valid);
       rows->Bool("indisready", true).Bool("indislive", true).Set("indkey", Int2s(keys));
       rows->Set("indcollation", Oids(collations)).Set("indclass", Oids(classes));
       rows->Set("indoption", Int2s(options));
@@ -147,18 +154,24 @@ void PgConstraint(const VirtualContext& context, Rows* rows) {
       std::vector<int64_t> keys;
       for (ColumnId column : c.columns) keys.push_back(t->AttNum(column));
       rows->Row().Int("oid", c.oid).Str("conname", c.name).Int("connamespace", t->schema_oid);
-      rows->Char("contype", static_cast<char>(c.type)).Bool("convalidated", true).Int("conrelid", t->oid);
+      rows->Char("contype", static_cast<char>(c.type))
+          .Bool("convalidated", true)
+          .Int("conrelid", t->oid);
       rows->Bool("conislocal", true).Bool("connoinherit", c.type != ConstraintType::kCheck);
       if (!keys.empty()) rows->Set("conkey", Int2s(keys));
       rows->Char("confupdtype", ' ').Char("confdeltype", ' ').Char("confmatchtype", ' ');
       if (c.type == ConstraintType::kCheck) rows->Str("conbin", c.check_sql);
-      const TablePtr owner = c.type == ConstraintType::kForeignKey ? context.catalog->FindTable(c.ref_table) : t;
+      const TablePtr owner =
+          c.type == ConstraintType::kForeignKey ? context.catalog->FindTable(c.ref_table) : t;
       if (owner == nullptr) continue;
-      if (const IndexDescriptor* index = owner->FindIndex(c.index)) rows->Int("conindid", index->oid);
+      if (const IndexDescriptor* index = owner->FindIndex(c.index))
+        rows->Int("conindid", index->oid);
       if (c.type != ConstraintType::kForeignKey) continue;
       std::vector<int64_t> referenced;
       for (ColumnId column : c.ref_columns) referenced.push_back(owner->AttNum(column));
-      rows->Int("confrelid", owner->oid).Set("confkey", Int2s(referenced)).Char("confmatchtype", 's');
+      rows->Int("confrelid", owner->oid)
+          .Set("confkey", Int2s(referenced))
+          .Char("confmatchtype", 's');
       rows->Char("confupdtype", static_cast<char>(c.on_update));
       rows->Char("confdeltype", static_cast<char>(c.on_delete));
     }
@@ -169,8 +182,10 @@ void PgAttrdef(const VirtualContext& context, Rows* rows) {
   for (const auto& [id, t] : context.catalog->tables()) {
     for (const ColumnDescriptor& c : t->columns) {
       if (c.default_sql.empty()) continue;
-      // Defaults have no OID of their own in the catalog: one is made of table and column, above all others.
-      const int64_t oid = (int64_t{1} << 31) + static_cast<int64_t>(t->id.value()) * 2048 + c.id.value();
+      // Defaults have no OID of their own in the catalog: one is made of table and column, above
+      // all others.
+      const int64_t oid =
+          (int64_t{1} << 31) + static_cast<int64_t>(t->id.value()) * 2048 + c.id.value();
       rows->Row().Int("oid", oid & 0xffffffff).Int("adrelid", t->oid).Int("adnum", t->AttNum(c.id));
       rows->Str("adbin", c.default_sql);
     }
@@ -208,7 +223,8 @@ void PgDatabase(const VirtualContext& context, Rows* rows) {
 }
 
 void PgCollation(const VirtualContext& context, Rows* rows) {
-  for (const auto& [oid, name] : {std::pair(100, "default"), std::pair(950, "C"), std::pair(951, "POSIX")}) {
+  for (const auto& [oid, name] :
+       {std::pair(100, "default"), std::pair(950, "C"), std::pair(951, "POSIX")}) {
     rows->Row().Int("oid", oid).Str("collname", name).Int("collnamespace", kPgCatalogSchemaOid);
     rows->Int("collowner", kBootstrapRoleOid).Char("collprovider", oid == 100 ? 'd' : 'c');
     rows->Bool("collisdeterministic", true).Int("collencoding", -1);
@@ -248,7 +264,8 @@ void PgTables(const VirtualContext& context, Rows* rows) {
   auto row = [&](const TableDescriptor& t) {
     const RolePtr owner = context.catalog->FindRoleByOid(t.owner);
     rows->Row().Str("schemaname", t.schema).Str("tablename", t.name);
-    rows->Str("tableowner", owner ? owner->name : "").Bool("hasindexes", !VisibleIndexes(t).empty());
+    rows->Str("tableowner", owner ? owner->name : "")
+        .Bool("hasindexes", !VisibleIndexes(t).empty());
   };
   for (const auto& [id, t] : context.catalog->tables()) row(*t);
   for (const TablePtr& t : VirtualTables()) {
@@ -259,7 +276,10 @@ void PgTables(const VirtualContext& context, Rows* rows) {
 void PgIndexes(const VirtualContext& context, Rows* rows) {
   for (const auto& [id, t] : context.catalog->tables()) {
     for (const IndexDescriptor* index : VisibleIndexes(*t)) {
-      rows->Row().Str("schemaname", t->schema).Str("tablename", t->name).Str("indexname", index->name);
+      rows->Row()
+          .Str("schemaname", t->schema)
+          .Str("tablename", t->name)
+          .Str("indexname", index->name);
       rows->Str("indexdef", IndexDefinition(*t, *index));
     }
   }
@@ -278,7 +298,9 @@ void PgSequences(const VirtualContext& context, Rows* rows) {
     const RolePtr owner = context.catalog->FindRoleByOid(s->owner);
     rows->Row().Str("schemaname", s->schema).Str("sequencename", s->name);
     rows->Str("sequenceowner", owner ? owner->name : "").Int("data_type", s->type_oid);
-    rows->Int("start_value", s->start).Int("min_value", s->min_value).Int("max_value", s->max_value);
+    rows->Int("start_value", s->start)
+        .Int("min_value", s->min_value)
+        .Int("max_value", s->max_value);
     rows->Int("increment_by", s->increment).Bool("cycle", s->cycle).Int("cache_size", 1);
   }
 }
@@ -344,7 +366,8 @@ std::vector<VirtualTableSpec> PgCatalogTables() {
        "connoinherit:bool conkey:_int2? confkey:_int2? conpfeqop:_oid? conppeqop:_oid? "
        "conffeqop:_oid? confdelsetcols:_int2? conexclop:_oid? conbin:pg_node_tree?",
        PgConstraint},
-      {2604, "pg_catalog", "pg_attrdef", "oid:oid adrelid:oid adnum:int2 adbin:pg_node_tree?", PgAttrdef},
+      {2604, "pg_catalog", "pg_attrdef", "oid:oid adrelid:oid adnum:int2 adbin:pg_node_tree?",
+       PgAttrdef},
       {2601, "pg_catalog", "pg_am", "oid:oid amname:name amhandler:regproc amtype:char", PgAm},
       {1260, "pg_catalog", "pg_authid", role_columns, PgRoles},
       {12000, "pg_catalog", "pg_roles", role_columns, PgRoles, true},
@@ -352,7 +375,8 @@ std::vector<VirtualTableSpec> PgCatalogTables() {
        "usename:name usesysid:oid usecreatedb:bool usesuper:bool userepl:bool usebypassrls:bool "
        "passwd:text? valuntil:timestamptz? useconfig:_text?",
        PgUser, true},
-      {1261, "pg_catalog", "pg_auth_members", "roleid:oid member:oid grantor:oid admin_option:bool", nullptr},
+      {1261, "pg_catalog", "pg_auth_members", "roleid:oid member:oid grantor:oid admin_option:bool",
+       nullptr},
       {1262, "pg_catalog", "pg_database",
        "oid:oid datname:name datdba:oid encoding:int4 datlocprovider:char datistemplate:bool "
        "datallowconn:bool datconnlimit:int4 datfrozenxid:xid datminmxid:xid dattablespace:oid "
@@ -363,7 +387,8 @@ std::vector<VirtualTableSpec> PgCatalogTables() {
        "collisdeterministic:bool collencoding:int4 collcollate:text? collctype:text? "
        "colliculocale:text? collversion:text?",
        PgCollation},
-      {2609, "pg_catalog", "pg_description", "objoid:oid classoid:oid objsubid:int4 description:text", nullptr},
+      {2609, "pg_catalog", "pg_description",
+       "objoid:oid classoid:oid objsubid:int4 description:text", nullptr},
       {2396, "pg_catalog", "pg_shdescription", "objoid:oid classoid:oid description:text", nullptr},
       {2611, "pg_catalog", "pg_inherits",
        "inhrelid:oid inhparent:oid inhseqno:int4 inhdetachpending:bool", nullptr},
@@ -393,68 +418,83 @@ std::vector<VirtualTableSpec> PgCatalogTables() {
        "oid:oid prpubid:oid prrelid:oid prqual:pg_node_tree? prattrs:int2vector?", nullptr},
       {6237, "pg_catalog", "pg_publication_namespace", "oid:oid pnpubid:oid pnnspid:oid", nullptr},
       {12130, "pg_catalog", "pg_settings",
-       "name:text setting:text unit:text? category:text short_desc:text extra_desc:text? context:text "
+       "name:text setting:text unit:text? category:text short_desc:text extra_desc:text? "
+       "context:text "
        "vartype:text source:text min_val:text? max_val:text? enumvals:_text? boot_val:text "
        "reset_val:text sourcefile:text? sourceline:int4? pending_restart:bool",
        PgSettings, true},
       {12008, "pg_catalog", "pg_tables",
-       "schemaname:name tablename:name tableowner:name tablespace:name? hasindexes:bool hasrules:bool "
+       "schemaname:name tablename:name tableowner:name tablespace:name? hasindexes:bool "
+       "hasrules:bool "
        "hastriggers:bool rowsecurity:bool",
        PgTables, true},
       {12012, "pg_catalog", "pg_indexes",
-       "schemaname:name tablename:name indexname:name tablespace:name? indexdef:text", PgIndexes, true},
-      {12016, "pg_catalog", "pg_views", "schemaname:name viewname:name viewowner:name definition:text",
-       nullptr, true},
+       "schemaname:name tablename:name indexname:name tablespace:name? indexdef:text", PgIndexes,
+       true},
+      {12016, "pg_catalog", "pg_views",
+       "schemaname:name viewname:name viewowner:name definition:text", nullptr, true},
       {12020, "pg_catalog", "pg_matviews",
        "schemaname:name matviewname:name matviewowner:name tablespace:name? hasindexes:bool "
        "ispopulated:bool definition:text",
        nullptr, true},
       {2224, "pg_catalog", "pg_sequence",
-       "seqrelid:oid seqtypid:oid seqstart:int8 seqincrement:int8 seqmax:int8 seqmin:int8 seqcache:int8 "
+       "seqrelid:oid seqtypid:oid seqstart:int8 seqincrement:int8 seqmax:int8 seqmin:int8 "
+       "seqcache:int8 "
        "seqcycle:bool",
        PgSequence},
       {12024, "pg_catalog", "pg_sequences",
        "schemaname:name sequencename:name sequenceowner:name data_type:regtype start_value:int8 "
-       "min_value:int8 max_value:int8 increment_by:int8 cycle:bool cache_size:int8 last_value:int8?",
+       "min_value:int8 max_value:int8 increment_by:int8 cycle:bool cache_size:int8 "
+       "last_value:int8?",
        PgSequences, true},
       {12200, "pg_catalog", "pg_stat_activity",
        "datid:oid datname:name pid:int4 leader_pid:int4? usesysid:oid? usename:name "
        "application_name:text client_addr:text? client_hostname:text? client_port:int4? "
        "backend_start:timestamptz xact_start:timestamptz? query_start:timestamptz "
-       "state_change:timestamptz? wait_event_type:text? wait_event:text? state:text backend_xid:xid? "
+       "state_change:timestamptz? wait_event_type:text? wait_event:text? state:text "
+       "backend_xid:xid? "
        "backend_xmin:xid? query_id:int8? query:text backend_type:text",
        PgStatActivity, true},
-      {1213, "pg_catalog", "pg_tablespace", "oid:oid spcname:name spcowner:oid spcacl:_aclitem? spcoptions:_text?",
-       PgTablespace},
+      {1213, "pg_catalog", "pg_tablespace",
+       "oid:oid spcname:name spcowner:oid spcacl:_aclitem? spcoptions:_text?", PgTablespace},
       {2617, "pg_catalog", "pg_operator",
        "oid:oid oprname:name oprnamespace:oid oprowner:oid oprkind:char oprcanmerge:bool "
-       "oprcanhash:bool oprleft:oid oprright:oid oprresult:oid oprcom:oid oprnegate:oid oprcode:regproc "
+       "oprcanhash:bool oprleft:oid oprright:oid oprresult:oid oprcom:oid oprnegate:oid "
+       "oprcode:regproc "
        "oprrest:regproc oprjoin:regproc",
        nullptr},
       {1255, "pg_catalog", "pg_proc",
-       "oid:oid proname:name pronamespace:oid proowner:oid prolang:oid prokind:char proisstrict:bool "
+       "oid:oid proname:name pronamespace:oid proowner:oid prolang:oid prokind:char "
+       "proisstrict:bool "
        "proretset:bool provolatile:char pronargs:int2 prorettype:oid proargtypes:oidvector? "
        "proargnames:_text? prosrc:text proacl:_aclitem?",
        nullptr},
       {2616, "pg_catalog", "pg_opclass",
-       "oid:oid opcmethod:oid opcname:name opcnamespace:oid opcowner:oid opcfamily:oid opcintype:oid "
+       "oid:oid opcmethod:oid opcname:name opcnamespace:oid opcowner:oid opcfamily:oid "
+       "opcintype:oid "
        "opcdefault:bool opckeytype:oid",
        nullptr},
       {2608, "pg_catalog", "pg_depend",
-       "classid:oid objid:oid objsubid:int4 refclassid:oid refobjid:oid refobjsubid:int4 deptype:char",
+       "classid:oid objid:oid objsubid:int4 refclassid:oid refobjid:oid refobjsubid:int4 "
+       "deptype:char",
        PgDepend},
       {2618, "pg_catalog", "pg_rewrite",
        "oid:oid rulename:name ev_class:oid ev_type:char ev_enabled:char is_instead:bool", nullptr},
       {3079, "pg_catalog", "pg_extension",
-       "oid:oid extname:name extowner:oid extnamespace:oid extrelocatable:bool extversion:text", nullptr},
-      {3501, "pg_catalog", "pg_enum", "oid:oid enumtypid:oid enumsortorder:float4 enumlabel:name", nullptr},
+       "oid:oid extname:name extowner:oid extnamespace:oid extrelocatable:bool extversion:text",
+       nullptr},
+      {3501, "pg_catalog", "pg_enum", "oid:oid enumtypid:oid enumsortorder:float4 enumlabel:name",
+       nullptr},
       {3541, "pg_catalog", "pg_range",
        "rngtypid:oid rngsubtype:oid rngmultitypid:oid rngcollation:oid rngsubopc:oid "
        "rngcanonical:regproc rngsubdiff:regproc",
        nullptr},
       {1417, "pg_catalog", "pg_foreign_server",
-       "oid:oid srvname:name srvowner:oid srvfdw:oid srvtype:text? srvversion:text? srvoptions:_text?", nullptr},
-      {3118, "pg_catalog", "pg_foreign_table", "ftrelid:oid ftserver:oid ftoptions:_text?", nullptr},
+       "oid:oid srvname:name srvowner:oid srvfdw:oid srvtype:text? srvversion:text? "
+       "srvoptions:_text?",
+       nullptr},
+      {3118, "pg_catalog", "pg_foreign_table", "ftrelid:oid ftserver:oid ftoptions:_text?",
+       nullptr},
   };
 }
 

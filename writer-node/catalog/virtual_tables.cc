@@ -19,11 +19,16 @@ struct Entry {
 
 sql::Datum ZeroOf(const sql::TypeInfo& type) {
   switch (type.kind) {
-    case sql::DatumKind::kBool: return sql::Datum::Bool(false);
-    case sql::DatumKind::kInt: return sql::Datum::Int(0);
-    case sql::DatumKind::kDouble: return sql::Datum::Double(0);
-    case sql::DatumKind::kString: return sql::Datum::String("");
-    default: return sql::Datum();
+    case sql::DatumKind::kBool:
+      return sql::Datum::Bool(false);
+    case sql::DatumKind::kInt:
+      return sql::Datum::Int(0);
+    case sql::DatumKind::kDouble:
+      return sql::Datum::Double(0);
+    case sql::DatumKind::kString:
+      return sql::Datum::String("");
+    default:
+      return sql::Datum();
   }
 }
 
@@ -40,7 +45,8 @@ Entry MakeEntry(const VirtualTableSpec& spec) {
     const size_t colon = word.find(':');
     BOREALIS_CHECK(colon != std::string::npos);
     const bool nullable = word.back() == '?';
-    const std::string type_name = word.substr(colon + 1, word.size() - colon - 1 - (nullable ? 1 : 0));
+    const std::string type_name =
+        word.substr(colon + 1, word.size() - colon - 1 - (nullable ? 1 : 0));
     const sql::TypeInfo* type = sql::FindType(type_name);
     BOREALIS_CHECK(type != nullptr);
     ColumnDescriptor column;
@@ -70,7 +76,8 @@ const Tables& AllVirtual() {
     auto* made = new Tables();
     for (const auto& specs : {PgCatalogTables(), InformationSchemaTables()}) {
       for (const VirtualTableSpec& spec : specs) {
-        auto [it, fresh] = made->by_name.emplace(std::pair(spec.schema, spec.name), MakeEntry(spec));
+        auto [it, fresh] =
+            made->by_name.emplace(std::pair(spec.schema, spec.name), MakeEntry(spec));
         BOREALIS_CHECK(fresh);
         BOREALIS_CHECK(made->by_oid.emplace(spec.oid, &it->second).second);
       }
@@ -95,9 +102,13 @@ TablePtr FindVirtualTable(Oid oid) {
   return it == tables.end() ? nullptr : it->second->table;
 }
 
-const std::vector<TablePtr>& VirtualTables() { return AllVirtual().all; }
+const std::vector<TablePtr>& VirtualTables() {
+  return AllVirtual().all;
+}
 
-bool IsView(const TableDescriptor& table) { return AllVirtual().by_oid.at(table.oid)->view; }
+bool IsView(const TableDescriptor& table) {
+  return AllVirtual().by_oid.at(table.oid)->view;
+}
 
 std::vector<sql::Row> VirtualRows(const TableDescriptor& table, const VirtualContext& context) {
   auto it = AllVirtual().by_oid.find(table.oid);
@@ -145,7 +156,9 @@ Oid CollationOf(uint32_t type_oid) {
 
 // ---- definitions
 
-std::string QuoteIdentifier(std::string_view name) { return sql::QuoteIdentifier(name); }
+std::string QuoteIdentifier(std::string_view name) {
+  return sql::QuoteIdentifier(name);
+}
 
 namespace {
 
@@ -160,18 +173,24 @@ std::string ColumnList(const TableDescriptor& table, const std::vector<ColumnId>
 
 std::string ActionText(ForeignKeyAction action) {
   switch (action) {
-    case ForeignKeyAction::kNoAction: return "";
-    case ForeignKeyAction::kRestrict: return "RESTRICT";
-    case ForeignKeyAction::kCascade: return "CASCADE";
-    case ForeignKeyAction::kSetNull: return "SET NULL";
-    case ForeignKeyAction::kSetDefault: return "SET DEFAULT";
+    case ForeignKeyAction::kNoAction:
+      return "";
+    case ForeignKeyAction::kRestrict:
+      return "RESTRICT";
+    case ForeignKeyAction::kCascade:
+      return "CASCADE";
+    case ForeignKeyAction::kSetNull:
+      return "SET NULL";
+    case ForeignKeyAction::kSetDefault:
+      return "SET DEFAULT";
   }
   return "";
 }
 
 }  // namespace
 
-std::string IndexDefinition(const TableDescriptor& table, const IndexDescriptor& index, int column) {
+std::string IndexDefinition(const TableDescriptor& table, const IndexDescriptor& index,
+                            int column) {
   if (column > 0) {
     if (static_cast<size_t>(column) > index.columns.size()) return "";
     return ColumnList(table, {index.columns[static_cast<size_t>(column) - 1].column});

@@ -94,12 +94,17 @@ std::map<Bytes, Bytes> FakeCluster::Dump() const {
 // ---- FakeStorage
 
 FakeStorage::FakeStorage(FakeCluster* cluster, std::string name)
-    : cluster_(cluster), name_(std::move(name)), incarnation_(cluster->Allocate()),
-      local_(cluster->version()), advanced_(*cluster->loop_) {
+    : cluster_(cluster),
+      name_(std::move(name)),
+      incarnation_(cluster->Allocate()),
+      local_(cluster->version()),
+      advanced_(*cluster->loop_) {
   cluster_->writers_.push_back(this);
 }
 
-FakeStorage::~FakeStorage() { std::erase(cluster_->writers_, this); }
+FakeStorage::~FakeStorage() {
+  std::erase(cluster_->writers_, this);
+}
 
 void FakeStorage::HoldStream(bool hold) {
   hold_ = hold;
@@ -149,7 +154,8 @@ Result<Version> FakeStorage::ReadIndex(Milliseconds timeout) {
 
 Status FakeStorage::CheckReadable(Version version) const {
   if (unavailable_) return Unavailable("no member answers");
-  if (version < cluster_->horizon_) return Status(Code::kBelowHorizon, "version is below the horizon");
+  if (version < cluster_->horizon_)
+    return Status(Code::kBelowHorizon, "version is below the horizon");
   if (version > cluster_->version_) return Unavailable("version is not applied yet");
   return Status::Ok();
 }
@@ -198,7 +204,9 @@ TxnId FakeStorage::NextTxnId() {
   return {incarnation_, next_sequence_++};
 }
 
-void FakeStorage::Abandon(const TxnId& txn) { BOREALIS_CHECK(open_.erase(txn.sequence) == 1); }
+void FakeStorage::Abandon(const TxnId& txn) {
+  BOREALIS_CHECK(open_.erase(txn.sequence) == 1);
+}
 
 uint64_t FakeStorage::acked_watermark() const {
   return open_.empty() ? next_sequence_ - 1 : *open_.begin() - 1;

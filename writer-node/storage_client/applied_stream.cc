@@ -10,7 +10,10 @@ constexpr env::Duration kPause = std::chrono::milliseconds(20);
 
 AppliedStream::AppliedStream(env::Loop& loop, Members* members, obs::Logger logger,
                              obs::Registry* metrics)
-    : loop_(loop), members_(members), logger_(logger), subscription_(members->NextRequestId()),
+    : loop_(loop),
+      members_(members),
+      logger_(logger),
+      subscription_(members->NextRequestId()),
       advanced_(loop),
       failovers_(&metrics->AddCounter("borealis_writer_stream_failovers_total",
                                       "Times the applied stream moved to another member")),
@@ -96,7 +99,8 @@ Status AppliedStream::WaitFor(Version version, env::Duration timeout) {
   const env::MonotonicTime deadline = loop_.clock().Monotonic() + timeout;
   while (version_ < version) {
     const env::Duration left = deadline - loop_.clock().Monotonic();
-    if (left.count() <= 0) return Unavailable("the applied stream did not reach the version in time");
+    if (left.count() <= 0)
+      return Unavailable("the applied stream did not reach the version in time");
     const Status status = advanced_.WaitFor(left);
     if (status.code() == Code::kCancelled) return status;
   }

@@ -17,7 +17,8 @@ constexpr env::Duration kBatchTimeout = std::chrono::milliseconds(500);
 }  // namespace
 
 CommitPipe::CommitPipe(env::Loop& loop, Members* members, obs::Registry* metrics)
-    : loop_(loop), members_(members),
+    : loop_(loop),
+      members_(members),
       batches_sent_(&metrics->AddCounter("borealis_writer_commit_batches_total",
                                          "Commit batches sent to members")),
       requests_sent_(&metrics->AddCounter("borealis_writer_commit_requests_total",
@@ -132,7 +133,9 @@ void CommitPipe::Requeue(uint64_t batch_id, const std::set<uint64_t>& refused) {
   batches_.erase(it);
 }
 
-void CommitPipe::OnUp(MemberId id) { Schedule(); }
+void CommitPipe::OnUp(MemberId id) {
+  Schedule();
+}
 
 void CommitPipe::OnDown(MemberId id) {
   std::vector<uint64_t> broken;

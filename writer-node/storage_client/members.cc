@@ -7,7 +7,8 @@
 namespace borealis::storage_client {
 namespace {
 
-// A hung leader is left after this long for another member, which knows better. Idempotent requests only.
+// A hung leader is left after this long for another member, which knows better. Idempotent requests
+// only.
 constexpr env::Duration kAttemptTimeout = std::chrono::milliseconds(500);
 // Between attempts that were refused at once (an election is under way).
 constexpr env::Duration kPause = std::chrono::milliseconds(10);
@@ -26,7 +27,8 @@ Members::Members(env::Loop& loop, env::Network& network, env::Random& random, ob
   std::vector<MemberAddress> sorted = options.members;
   std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   std::rotate(sorted.begin(),
-              sorted.begin() + static_cast<long>(Hash64(hello().name) % sorted.size()), sorted.end());
+              sorted.begin() + static_cast<long>(Hash64(hello().name) % sorted.size()),
+              sorted.end());
   std::stable_partition(sorted.begin(), sorted.end(), [&](const MemberAddress& m) {
     return !options.zone.empty() && m.zone == options.zone;
   });
@@ -136,7 +138,8 @@ void Members::OnDown(MemberId id, const Status& why) {
   events_.on_down(id);
 }
 
-Result<Reply> Members::Call(MemberId to, wire::FrameType type, Bytes payload, env::Duration timeout) {
+Result<Reply> Members::Call(MemberId to, wire::FrameType type, Bytes payload,
+                            env::Duration timeout) {
   const uint64_t request_id = NextRequestId();
   env::FiberPromise<Reply> promise(loop_);
   env::FiberFuture<Reply> future = promise.future();
@@ -148,12 +151,13 @@ Result<Reply> Members::Call(MemberId to, wire::FrameType type, Bytes payload, en
   }
   Result<Reply> reply = future.GetFor(timeout);
   pending_.erase(request_id);
-  if (reply.code() == Code::kDeadlineExceeded) return Unavailable("the member did not answer in time");
+  if (reply.code() == Code::kDeadlineExceeded)
+    return Unavailable("the member did not answer in time");
   return reply;
 }
 
-Result<Bytes> Members::CallLeader(wire::FrameType type, const Bytes& payload, wire::FrameType expected,
-                                  env::MonotonicTime deadline) {
+Result<Bytes> Members::CallLeader(wire::FrameType type, const Bytes& payload,
+                                  wire::FrameType expected, env::MonotonicTime deadline) {
   Status last = Unavailable("no member can be reached");
   while (true) {
     const env::Duration left = deadline - loop_.clock().Monotonic();
@@ -183,11 +187,13 @@ Result<Bytes> Members::CallLeader(wire::FrameType type, const Bytes& payload, wi
       leader_ = to;
       return std::move(reply->payload);
     }
-    if (reply->type != wire::FrameType::kError) return Internal("a member answered with another type");
+    if (reply->type != wire::FrameType::kError)
+      return Internal("a member answered with another type");
     ASSIGN_OR_RETURN(const wire::ErrorReply error, wire::DecodeError(reply->payload));
     last = StatusOf(error);
     const bool again = error.code == Code::kNotLeader || error.code == Code::kUnavailable ||
-                       error.code == Code::kOutcomeUnknown || error.code == Code::kResourceExhausted;
+                       error.code == Code::kOutcomeUnknown ||
+                       error.code == Code::kResourceExhausted;
     if (!again) return last;
     set_leader(error.leader == to ? MemberId() : error.leader);
     if (!leader_) RETURN_IF_ERROR(env::FiberSleep(std::min(left, kPause)));

@@ -5,8 +5,8 @@
 namespace borealis::storage_client {
 namespace {
 
-// A member that holds a read longer is left for the next; it may be hung or far behind. Doubled at each attempt: a
-// large scan on busy members must get through in the end.
+// A member that holds a read longer is left for the next; it may be hung or far behind. Doubled at
+// each attempt: a large scan on busy members must get through in the end.
 constexpr env::Duration kReadAttempt = std::chrono::milliseconds(400);
 constexpr env::Duration kReadAttemptMax = std::chrono::seconds(4);
 constexpr env::Duration kReadPause = std::chrono::milliseconds(10);
@@ -21,7 +21,8 @@ Members::Options MembersOptions(const StorageClientOptions& options) {
 }  // namespace
 
 StorageClient::StorageClient(env::Loop& loop, env::Network& network, env::Random& random,
-                             obs::Logger logger, obs::Registry* metrics, StorageClientOptions options)
+                             obs::Logger logger, obs::Registry* metrics,
+                             StorageClientOptions options)
     : loop_(loop),
       logger_(logger.Component("storage_client")),
       options_(std::move(options)),
@@ -35,8 +36,14 @@ StorageClient::StorageClient(env::Loop& loop, env::Network& network, env::Random
                  hello.name = options_.writer_name;
                  return hello;
                },
-               {[this](MemberId id) { commits_.OnUp(id); stream_.OnUp(id); },
-                [this](MemberId id) { commits_.OnDown(id); stream_.OnDown(id); },
+               {[this](MemberId id) {
+                  commits_.OnUp(id);
+                  stream_.OnUp(id);
+                },
+                [this](MemberId id) {
+                  commits_.OnDown(id);
+                  stream_.OnDown(id);
+                },
                 [this](MemberId from, wire::FrameType type, uint64_t request_id, ByteView payload) {
                   OnFrame(from, type, request_id, payload);
                 }}),
@@ -74,7 +81,8 @@ Status StorageClient::Open(Milliseconds timeout) {
 void StorageClient::Stop() {
   fibers_.CancelAll();
   fibers_.Wait();
-  for (const ReadIndexWaiter& waiter : read_index_waiters_) waiter.promise.Set(Cancelled("stopping"));
+  for (const ReadIndexWaiter& waiter : read_index_waiters_)
+    waiter.promise.Set(Cancelled("stopping"));
   read_index_waiters_.clear();
 }
 
@@ -165,20 +173,23 @@ Result<Reply> StorageClient::ReadAnywhere(wire::FrameType type, const Bytes& pay
   Status last = Unavailable("no member can be reached");
   for (size_t attempt = 0;; ++attempt) {
     const env::Duration left = deadline - loop_.clock().Monotonic();
-    if (left.count() <= 0) return Unavailable("no member served the read in time: " + last.message());
+    if (left.count() <= 0)
+      return Unavailable("no member served the read in time: " + last.message());
     if (attempt > 0) read_retries_->Add();
     if (!to) {
       RETURN_IF_ERROR(env::FiberSleep(std::min(left, kReadPause)));
       to = members_.Nearest();
       continue;
     }
-    const env::Duration patience = std::min(kReadAttempt * (1 << std::min<size_t>(attempt, 4)), kReadAttemptMax);
+    const env::Duration patience =
+        std::min(kReadAttempt * (1 << std::min<size_t>(attempt, 4)), kReadAttemptMax);
     Result<Reply> reply = members_.Call(to, type, payload, std::min(left, patience));
     if (reply.code() == Code::kCancelled) return reply.status();
     if (reply.ok() && reply->type == expected) return reply;
     last = reply.status();
     if (reply.ok()) {
-      if (reply->type != wire::FrameType::kError) return Internal("a member answered with another type");
+      if (reply->type != wire::FrameType::kError)
+        return Internal("a member answered with another type");
       ASSIGN_OR_RETURN(const wire::ErrorReply error, wire::DecodeError(reply->payload));
       last = StatusOf(error);
       const bool elsewhere = error.code == Code::kUnavailable || error.code == Code::kNotLeader ||
@@ -219,8 +230,9 @@ Result<ScanPage> StorageClient::Scan(Version version, const ScanSpec& spec) {
   request.reverse = spec.reverse;
   request.rows_max = spec.rows_max;
   request.bytes_max = spec.bytes_max;
-  ASSIGN_OR_RETURN(const Reply reply, ReadAnywhere(wire::FrameType::kScan, wire::EncodeScan(request),
-                                                   wire::FrameType::kScanReply));
+  ASSIGN_OR_RETURN(
+      const Reply reply,
+      ReadAnywhere(wire::FrameType::kScan, wire::EncodeScan(request), wire::FrameType::kScanReply));
   ASSIGN_OR_RETURN(const wire::ScanReply decoded, wire::DecodeScanReply(reply.payload));
   ScanPage page;
   page.more = decoded.more;
@@ -292,10 +304,10 @@ Result<wire::Verdict> StorageClient::Commit(const TxnId& txn, const wire::Reques
 }
 
 Result<wire::Verdict> StorageClient::Resolve(const TxnId& txn, Milliseconds timeout) {
-  ASSIGN_OR_RETURN(const Bytes reply,
-                   members_.CallLeader(wire::FrameType::kResolveTxn, wire::EncodeResolveTxn(txn),
-                                       wire::FrameType::kResolveTxnReply,
-                                       loop_.clock().Monotonic() + timeout));
+  ASSIGN_OR_RETURN(
+      const Bytes reply,
+      members_.CallLeader(wire::FrameType::kResolveTxn, wire::EncodeResolveTxn(txn),
+                          wire::FrameType::kResolveTxnReply, loop_.clock().Monotonic() + timeout));
   return wire::DecodeVerdict(reply);
 }
 

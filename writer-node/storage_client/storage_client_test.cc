@@ -1,4 +1,5 @@
-// The client against members that speak real frames over loopback; what they decide comes from FakeCluster.
+// The client against members that speak real frames over loopback; what they decide comes from
+// FakeCluster.
 #include "writer-node/storage_client/storage_client.h"
 
 #include <gtest/gtest.h>
@@ -61,28 +62,36 @@ class FakeMember : public rpc::ChannelHandler, public StreamObserver {
 
   void OnFrame(rpc::Channel& channel, uint8_t type, uint64_t id, ByteView payload) override {
     if (mute) return;
-    auto reply = [&](FrameType t, Bytes bytes) { channel.Send(static_cast<uint8_t>(t), id, std::move(bytes)); };
+    auto reply = [&](FrameType t, Bytes bytes) {
+      channel.Send(static_cast<uint8_t>(t), id, std::move(bytes));
+    };
     const bool leads = group_->leader == id_;
     auto not_leader = [&] {
-      reply(FrameType::kError, wire::EncodeError({Code::kNotLeader, group_->leader, "not the leader"}));
+      reply(FrameType::kError,
+            wire::EncodeError({Code::kNotLeader, group_->leader, "not the leader"}));
     };
     switch (static_cast<FrameType>(type)) {
-      case FrameType::kCommitBatch: return Commit(channel, id, payload);
+      case FrameType::kCommitBatch:
+        return Commit(channel, id, payload);
       case FrameType::kReadIndex:
         ++read_indexes;
-        return reply(FrameType::kReadIndexReply, wire::EncodeReadIndexReply(
+        return reply(FrameType::kReadIndexReply,
+                     wire::EncodeReadIndexReply(
                          {leads, leads ? group_->cluster.version() : Version(), group_->leader}));
       case FrameType::kGet: {
         auto request = wire::DecodeGet(payload);
-        auto values = view_.MultiGet(request->version, {request->keys.begin(), request->keys.end()});
+        auto values =
+            view_.MultiGet(request->version, {request->keys.begin(), request->keys.end()});
         wire::GetReply out;
-        for (const auto& v : *values) out.values.push_back({v.has_value(), v ? ByteView(*v) : ByteView()});
+        for (const auto& v : *values)
+          out.values.push_back({v.has_value(), v ? ByteView(*v) : ByteView()});
         return reply(FrameType::kGetReply, wire::EncodeGetReply(out));
       }
       case FrameType::kScan: {
         auto request = wire::DecodeScan(payload);
-        auto page = view_.Scan(request->version, {Bytes(request->start), Bytes(request->end), request->reverse,
-                                                  request->rows_max, request->bytes_max});
+        auto page =
+            view_.Scan(request->version, {Bytes(request->start), Bytes(request->end),
+                                          request->reverse, request->rows_max, request->bytes_max});
         wire::ScanReply out;
         out.more = page->more;
         out.resume = page->resume;
@@ -105,7 +114,8 @@ class FakeMember : public rpc::ChannelHandler, public StreamObserver {
         wire::AppendVerdict(&out, group_->cluster.Resolve(*wire::DecodeResolveTxn(payload)));
         return reply(FrameType::kResolveTxnReply, out);
       }
-      default: return;
+      default:
+        return;
     }
   }
   void OnClose(rpc::Channel& channel, const Status&) override {
@@ -114,7 +124,8 @@ class FakeMember : public rpc::ChannelHandler, public StreamObserver {
   }
   void OnApplied(const wire::StreamRequest& request) override {
     Logged logged{request.version, request.txn, {}};
-    for (const auto& a : request.accesses) logged.accesses.emplace_back(a.op, Bytes(a.key), Bytes(a.value));
+    for (const auto& a : request.accesses)
+      logged.accesses.emplace_back(a.op, Bytes(a.key), Bytes(a.value));
     log_.push_back(std::move(logged));
   }
   void OnAdvanced(Version) override { Pump(); }
@@ -151,7 +162,10 @@ class FakeMember : public rpc::ChannelHandler, public StreamObserver {
       channel.Send(static_cast<uint8_t>(FrameType::kVerdicts), id, wire::EncodeVerdicts(verdicts));
     } else {
       lose_verdicts = false;
-      channel.loop().Post([this] { channels_.clear(); subscribers_.clear(); });
+      channel.loop().Post([this] {
+        channels_.clear();
+        subscribers_.clear();
+      });
     }
   }
   void Pump() {
@@ -161,14 +175,17 @@ class FakeMember : public rpc::ChannelHandler, public StreamObserver {
       batch.certified_up_to = group_->cluster.version();
       for (const Logged& logged : log_) {
         if (logged.version <= s.after) continue;
-        wire::StreamRequest request{logged.version, logged.txn, logged.txn.incarnation == s.origin, {}};
+        wire::StreamRequest request{
+            logged.version, logged.txn, logged.txn.incarnation == s.origin, {}};
         if (!request.own) {
-          for (const auto& [op, key, value] : logged.accesses) request.accesses.push_back({op, key, value});
+          for (const auto& [op, key, value] : logged.accesses)
+            request.accesses.push_back({op, key, value});
         }
         batch.requests.push_back(std::move(request));
         s.after = logged.version;
       }
-      s.channel->Send(static_cast<uint8_t>(FrameType::kStreamBatch), s.id, wire::EncodeStreamBatch(batch));
+      s.channel->Send(static_cast<uint8_t>(FrameType::kStreamBatch), s.id,
+                      wire::EncodeStreamBatch(batch));
     }
   }
 
@@ -208,7 +225,8 @@ struct Fixture {
     for (uint64_t id = 1; id <= 3; ++id) {
       options.members.push_back({MemberId(id), members[id - 1]->address, "z" + std::to_string(id)});
     }
-    client = std::make_unique<StorageClient>(loop, network, random, obs::Logger(), &metrics, options);
+    client =
+        std::make_unique<StorageClient>(loop, network, random, obs::Logger(), &metrics, options);
     client->AddObserver(&recorder);
     // The stream is to come from the member of the writer's zone: it must be there first.
     for (int i = 0; i < 500 && client->members_up() < 3; ++i) {
@@ -275,7 +293,8 @@ TEST(StorageClient, CommitsReadsAndFollowsTheStream) {
     // Another writer's commit arrives as well.
     FakeStorage other(&f.group.cluster, "w-1");
     wire::RequestBuilder builder;
-    builder.AddPoint(wire::AccessKind::kUpdate, wire::Op::kPut, kPrefix + "b", "2", verdict->version);
+    builder.AddPoint(wire::AccessKind::kUpdate, wire::Op::kPut, kPrefix + "b", "2",
+                     verdict->version);
     EXPECT_TRUE(other.Commit(other.NextTxnId(), builder, {}).ok());
     EXPECT_TRUE(f.client->WaitForLocal(f.group.cluster.version(), Milliseconds(1000)).ok());
     EXPECT_EQ(f.recorder.rows[kPrefix + "b"], "2");
@@ -290,8 +309,10 @@ TEST(StorageClient, OneTurnIsOneBatchAndReadIndexesAreShared) {
     std::vector<env::FiberHandle> fibers;
     int committed = 0, read = 0;
     for (int i = 0; i < 50; ++i) {
-      fibers.push_back(env::Spawn(f.loop, "c", [&, i] { committed += f.Put(std::to_string(i), "x").ok(); }));
-      fibers.push_back(env::Spawn(f.loop, "r", [&] { read += f.client->ReadIndex(Milliseconds(1000)).ok(); }));
+      fibers.push_back(
+          env::Spawn(f.loop, "c", [&, i] { committed += f.Put(std::to_string(i), "x").ok(); }));
+      fibers.push_back(
+          env::Spawn(f.loop, "r", [&] { read += f.client->ReadIndex(Milliseconds(1000)).ok(); }));
     }
     for (auto& fiber : fibers) fiber.Join();
     EXPECT_EQ(committed, 50);
@@ -377,7 +398,8 @@ TEST(StorageClient, SaysWhatItKnowsWhenThereIsNoQuorum) {
     // Something was sent: nobody knows.
     EXPECT_EQ(f.Put("b", "1", Milliseconds(100)).code(), Code::kOutcomeUnknown);
     for (auto& member : f.members) member->Kill();
-    while (f.client->members_up() > 0) EXPECT_TRUE(env::FiberSleep(std::chrono::milliseconds(2)).ok());
+    while (f.client->members_up() > 0)
+      EXPECT_TRUE(env::FiberSleep(std::chrono::milliseconds(2)).ok());
     // Nothing was sent: it did not happen.
     EXPECT_EQ(f.Put("c", "1", Milliseconds(100)).code(), Code::kUnavailable);
   });

@@ -7,7 +7,9 @@
 namespace borealis::txn {
 namespace {
 
-uint8_t Bit(LockTable::Mode mode) { return static_cast<uint8_t>(1u << (static_cast<int>(mode) - 1)); }
+uint8_t Bit(LockTable::Mode mode) {
+  return static_cast<uint8_t>(1u << (static_cast<int>(mode) - 1));
+}
 
 bool AnyConflicts(uint8_t held, LockTable::Mode mode) {
   for (int m = 1; m <= 4; ++m) {
@@ -28,7 +30,8 @@ LockTable::Mode Strongest(uint8_t held) {
 
 // On the stack of the waiting fiber.
 struct LockTable::Waiter {
-  Waiter(Owner* o, Mode m, bool u) : owner(o), mode(m), upgrade(u), event(env::CurrentFiberLoop()) {}
+  Waiter(Owner* o, Mode m, bool u)
+      : owner(o), mode(m), upgrade(u), event(env::CurrentFiberLoop()) {}
   Owner* owner;
   Mode mode;
   bool upgrade;  // holds a weaker mode of the key already
@@ -88,7 +91,8 @@ std::vector<LockTable::Owner*> LockTable::Blockers(const Waiter& waiter) {
 }
 
 bool LockTable::ClosesCycle(const Waiter& start) {
-  // Depth first over "waits for"; each owner waits for at most one key, so the graph is walked once.
+  // Depth first over "waits for"; each owner waits for at most one key, so the graph is walked
+  // once.
   std::unordered_set<const Owner*> seen;
   std::vector<const Waiter*> stack = {&start};
   while (!stack.empty()) {
@@ -134,7 +138,8 @@ LockTable::Outcome LockTable::Acquire(Owner* owner, ByteView key, Mode mode, Wai
   return outcome;
 }
 
-LockTable::Outcome LockTable::Wait(Entry* entry, Waiter* waiter, std::chrono::milliseconds timeout) {
+LockTable::Outcome LockTable::Wait(Entry* entry, Waiter* waiter,
+                                   std::chrono::milliseconds timeout) {
   ++waiters_;
   const env::Clock& clock = env::CurrentFiberLoop().clock();
   const env::MonotonicTime deadline = clock.Monotonic() + timeout;
@@ -149,7 +154,8 @@ LockTable::Outcome LockTable::Wait(Entry* entry, Waiter* waiter, std::chrono::mi
     }
     if (waiter->granted) break;  // a grant that came together with the end of the wait counts
     if (status.code() == Code::kDeadlineExceeded) outcome = Outcome::kTimeout;
-    if (status.code() == Code::kCancelled || waiter->owner->cancelled_) outcome = Outcome::kCancelled;
+    if (status.code() == Code::kCancelled || waiter->owner->cancelled_)
+      outcome = Outcome::kCancelled;
   }
   --waiters_;
   return outcome;
@@ -184,7 +190,8 @@ void LockTable::ReleaseKey(Owner* owner, const Bytes& key, uint8_t modes, Versio
   BOREALIS_CHECK(holder != entry->holders.end());
   if (committed) {
     for (Waiter* waiter : entry->queue) {
-      if (!AnyConflicts(holder->second, waiter->mode) || waiter->released.committed > committed) continue;
+      if (!AnyConflicts(holder->second, waiter->mode) || waiter->released.committed > committed)
+        continue;
       waiter->released = {committed, by, Strongest(holder->second)};
     }
   }

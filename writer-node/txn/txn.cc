@@ -64,7 +64,8 @@ Status Txn::TakeSnapshot() {
     snapshot_ = manager_->storage_->local_version();
     snapshot_strong_ = false;
   } else if (options_.consistency == ReadConsistency::kLocal) {
-    // Named opt-in: stale, but never older than what this session wrote or has read in this transaction.
+    // Named opt-in: stale, but never older than what this session wrote or has read in this
+    // transaction.
     snapshot_ = std::max({manager_->storage_->local_version(), options_.min_version, snapshot_});
     snapshot_strong_ = true;
   } else {
@@ -159,7 +160,8 @@ Result<ScanPage> Txn::Scan(const ScanSpec& spec) {
   if (own.empty()) return page;
   if (spec.reverse) std::reverse(own.begin(), own.end());
 
-  const size_t rows_max = spec.rows_max != 0 ? spec.rows_max : std::max(kMergedRowsMax, page.rows.size());
+  const size_t rows_max =
+      spec.rows_max != 0 ? spec.rows_max : std::max(kMergedRowsMax, page.rows.size());
   std::vector<KeyValue> merged;
   auto before = [&](const Bytes& a, const Bytes& b) { return spec.reverse ? b < a : a < b; };
   size_t stored = 0;
@@ -209,8 +211,8 @@ Status Txn::CheckSize() {
   const size_t limit = std::min(options_.bytes_max, wire::kRequestBytesMax);
   if (bytes_ + wire::kRequestHeaderBytes <= limit) return Status::Ok();
   return Fail(FailureKind::kTooLarge, Code::kResourceExhausted,
-              "transaction is larger than borealis.transaction_bytes_max (" + std::to_string(limit) +
-                  " bytes)");
+              "transaction is larger than borealis.transaction_bytes_max (" +
+                  std::to_string(limit) + " bytes)");
 }
 
 Status Txn::CheckWritable() {
@@ -223,7 +225,8 @@ Status Txn::CheckWritable() {
 Status Txn::CheckReleased(ByteView key, AccessKind mode, const LockTable::Released& released) {
   if (!released.committed || !has_snapshot_ || released.committed <= snapshot_) return Status::Ok();
   if (!wire::LocksConflict(released.mode, mode)) return Status::Ok();
-  // First committer wins: certification would refuse this access, its base being older than the commit.
+  // First committer wins: certification would refuse this access, its base being older than the
+  // commit.
   ConflictInfo info;
   if (auto prefix = wire::ParseKeyPrefix(key)) info.prefix = *prefix;
   info.key = Bytes(key);
@@ -286,7 +289,8 @@ Status Txn::Write(ByteView key, wire::Op op, ByteView value, AccessKind kind) {
   if (!keep) access.write_kind = kind;
   access.op = op;
   access.value.assign(value.data(), value.size());
-  if (static_cast<uint8_t>(key[0]) == static_cast<uint8_t>(wire::Keyspace::kSystem)) ++system_writes_;
+  if (static_cast<uint8_t>(key[0]) == static_cast<uint8_t>(wire::Keyspace::kSystem))
+    ++system_writes_;
   return CheckSize();
 }
 
@@ -294,7 +298,9 @@ Status Txn::Put(ByteView key, ByteView value, AccessKind kind) {
   return Write(key, wire::Op::kPut, value, kind);
 }
 
-Status Txn::Delete(ByteView key, AccessKind kind) { return Write(key, wire::Op::kDelete, {}, kind); }
+Status Txn::Delete(ByteView key, AccessKind kind) {
+  return Write(key, wire::Op::kDelete, {}, kind);
+}
 
 Status Txn::AddRead(ByteView key) {
   BOREALIS_CHECK(active_);
@@ -333,7 +339,8 @@ void Txn::UndoTo(size_t position, bool keep_locks, bool keep_reads) {
     bytes_ -= it->second.value.size();
     it->second = std::move(undo.before);
     bytes_ += it->second.value.size();
-    if (keep_reads && read_base < it->second.base[kReadSlot]) it->second.base[kReadSlot] = read_base;
+    if (keep_reads && read_base < it->second.base[kReadSlot])
+      it->second.base[kReadSlot] = read_base;
     if (undo.locked != 0 && !keep_locks) {
       manager_->locks_.Release(owner_.get(), undo.key, static_cast<AccessKind>(undo.locked));
     }
@@ -349,7 +356,9 @@ void Txn::UndoTo(size_t position, bool keep_locks, bool keep_reads) {
   }
 }
 
-Savepoint Txn::SetSavepoint() { return undo_.size(); }
+Savepoint Txn::SetSavepoint() {
+  return undo_.size();
+}
 
 void Txn::RollbackTo(Savepoint savepoint) {
   BOREALIS_CHECK(active_ && savepoint <= undo_.size());
@@ -395,9 +404,10 @@ bool Txn::has_writes() const {
                      [](const auto& entry) { return entry.second.op != wire::Op::kNone; });
 }
 
-// One key may need several accesses (read committed: different kinds under different snapshots). An access is left
-// out when a stronger one covers it: locks are nested (what conflicts with KEY SHARE conflicts with SHARE, and so on
-// upwards), and every modification conflicts with SHARE, so SHARE and above cover READ. The cover must not be younger.
+// One key may need several accesses (read committed: different kinds under different snapshots). An
+// access is left out when a stronger one covers it: locks are nested (what conflicts with KEY SHARE
+// conflicts with SHARE, and so on upwards), and every modification conflicts with SHARE, so SHARE
+// and above cover READ. The cover must not be younger.
 void Txn::BuildRequest(wire::RequestBuilder* builder) const {
   for (const auto& [key, access] : accesses_) {
     uint64_t covered_from = KeyAccess::kNoBase;  // the oldest base of a stronger lock
@@ -413,7 +423,8 @@ void Txn::BuildRequest(wire::RequestBuilder* builder) const {
     }
     const uint64_t unchecked = access.base[static_cast<size_t>(AccessKind::kWriteUnchecked) - 1];
     if (access.op != wire::Op::kNone && access.write_kind == AccessKind::kWriteUnchecked) {
-      builder->AddPoint(AccessKind::kWriteUnchecked, access.op, key, access.value, Version(unchecked));
+      builder->AddPoint(AccessKind::kWriteUnchecked, access.op, key, access.value,
+                        Version(unchecked));
     }
     const uint64_t read = access.base[static_cast<size_t>(AccessKind::kRead) - 1];
     if (read != KeyAccess::kNoBase && covered_from > read) {
@@ -445,7 +456,8 @@ Result<CommitResult> Txn::Judge(const wire::Verdict& verdict, const wire::Reques
       info.winner = verdict.winner;
       if (verdict.winner) info.winner_writer = manager_->WriterName(verdict.winner.incarnation);
       conflict_ = std::move(info);
-      return Fail(FailureKind::kSerialization, Code::kConflict, std::string(SerializationMessage()));
+      return Fail(FailureKind::kSerialization, Code::kConflict,
+                  std::string(SerializationMessage()));
     }
     case wire::VerdictKind::kAborted:
       return Fail(FailureKind::kSerialization, Code::kConflict,
@@ -506,7 +518,9 @@ void Txn::End(Version committed) {
   undo_.clear();
 }
 
-void Txn::Cancel() { manager_->locks_.Cancel(owner_.get()); }
+void Txn::Cancel() {
+  manager_->locks_.Cancel(owner_.get());
+}
 
 TxnId Txn::id() {
   if (!id_) id_ = manager_->storage_->NextTxnId();

@@ -35,7 +35,8 @@ std::unique_ptr<Txn> TxnManager::Begin(const TxnOptions& options) {
   return std::unique_ptr<Txn>(new Txn(this, options));
 }
 
-void TxnManager::Linger(std::unique_ptr<LockTable::Owner> owner, Version version, const TxnId& txn) {
+void TxnManager::Linger(std::unique_ptr<LockTable::Owner> owner, Version version,
+                        const TxnId& txn) {
   lingering_.push_back({version, txn, std::move(owner)});
   if (!env::InFiber()) return;
   auto it = std::prev(lingering_.end());

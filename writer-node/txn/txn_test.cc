@@ -1,3 +1,5 @@
+#include "writer-node/txn/txn.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -5,7 +7,6 @@
 
 #include "common/env/fiber.h"
 #include "writer-node/fake_storage/fake_storage.h"
-#include "writer-node/txn/txn.h"
 
 namespace borealis::txn {
 namespace {
@@ -16,7 +17,9 @@ using fake_storage::RunInFiber;
 using wire::AccessKind;
 
 const Bytes kPrefix = wire::MakeKeyPrefix(wire::Keyspace::kUser, TableId(9), IndexId(1));
-Bytes K(const std::string& suffix) { return kPrefix + suffix; }
+Bytes K(const std::string& suffix) {
+  return kPrefix + suffix;
+}
 
 struct Writer {
   Writer(FakeCluster* cluster, const std::string& name)
@@ -290,7 +293,8 @@ TEST(Txn, StartLocalUsesNoReadIndexAndIsProvenByCertification) {
   });
 }
 
-// A local lock outlives the commit until the stream has it: the next start-local writer is not stale.
+// A local lock outlives the commit until the stream has it: the next start-local writer is not
+// stale.
 TEST(Txn, LocksLingerUntilTheStreamHasTheCommit) {
   RunInFiber([](env::Loop& loop) {
     FakeCluster cluster(&loop);
@@ -516,8 +520,9 @@ TEST(Txn, XactIdsAreReversible) {
   }
 }
 
-// Bank: concurrent transfers of several sessions on two writers; the total is right in every snapshot, and equals the
-// sum at the end. Fails when any of lock waiting, certification or snapshots is wrong.
+// Bank: concurrent transfers of several sessions on two writers; the total is right in every
+// snapshot, and equals the sum at the end. Fails when any of lock waiting, certification or
+// snapshots is wrong.
 TEST(Txn, BankTotalHoldsUnderContention) {
   RunInFiber([](env::Loop& loop) {
     FakeCluster cluster(&loop);
@@ -542,7 +547,8 @@ TEST(Txn, BankTotalHoldsUnderContention) {
             txn->BeginStatement();
             const Bytes key = K(std::to_string(account));
             auto locked = txn->Lock(key, AccessKind::kNoKeyUpdate);
-            for (int tries = 0; !locked.ok() && txn->failure() == FailureKind::kStaleStatement; ++tries) {
+            for (int tries = 0; !locked.ok() && txn->failure() == FailureKind::kStaleStatement;
+                 ++tries) {
               ASSERT_LT(tries, 100);
               txn->RestartStatement();
               locked = txn->Lock(key, AccessKind::kNoKeyUpdate);
@@ -550,7 +556,8 @@ TEST(Txn, BankTotalHoldsUnderContention) {
             if (!(ok = locked.ok())) break;
             auto value = txn->Get(key);
             ASSERT_TRUE(value.ok());
-            EXPECT_OK(txn->Put(key, std::to_string(std::stoi(**value) + delta), AccessKind::kNoKeyUpdate));
+            EXPECT_OK(txn->Put(key, std::to_string(std::stoi(**value) + delta),
+                               AccessKind::kNoKeyUpdate));
           }
           ok = ok && txn->Commit().ok();
           (ok ? committed : failed)++;
