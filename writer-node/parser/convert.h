@@ -48,14 +48,16 @@ class Converter {
   StatementPtr Convert(const ::Node* node);
 
  private:
-  // One level of recursion; throws 54001 beyond kMaxDepth.
+  // One level of recursion, of a weight; throws 54001 beyond kMaxDepth. A nested query weighs more,
+  // because later walks spend more stack on it.
   class Enter {
    public:
-    explicit Enter(Converter* c);
-    ~Enter() { --converter_->depth_; }
+    explicit Enter(Converter* c, int weight = 1);
+    ~Enter() { converter_->depth_ -= weight_; }
 
    private:
     Converter* converter_;
+    int weight_;
   };
 
   // convert_expr.cc

@@ -11,9 +11,10 @@ void Unsupported(std::string_view feature, int location) {
   Fail("0A000", std::string(feature) + " is not supported", location);
 }
 
-Converter::Enter::Enter(Converter* c) : converter_(c) {
-  if (++c->depth_ <= kMaxDepth) return;
-  --c->depth_;
+Converter::Enter::Enter(Converter* c, int weight) : converter_(c), weight_(weight) {
+  c->depth_ += weight;
+  if (c->depth_ <= kMaxDepth) return;
+  c->depth_ -= weight;
   Fail("54001", "statement too complex: it is nested more than " + std::to_string(kMaxDepth) +
                     " levels deep");
 }

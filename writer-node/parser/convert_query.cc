@@ -19,6 +19,7 @@ Alias ConvertAlias(const ::Alias* node) {
 
 SelectPtr Converter::SelectOf(const void* node) {
   if (node == nullptr || Tag(node) != T_SelectStmt) Unsupported("this kind of sub-select");
+  Enter enter(this, 6);
   return ConvertSelect(As<::SelectStmt>(node));
 }
 
@@ -82,7 +83,7 @@ std::vector<Target> Converter::ConvertSetClause(const ::List* list) {
 }
 
 SelectPtr Converter::ConvertSelect(const ::SelectStmt* node) {
-  Enter enter(this);
+  Enter enter(this, 3);
   auto out = std::make_unique<SelectStmt>();
   out->with = ConvertWith(node->withClause);
   if (node->op == SETOP_NONE) {

@@ -1,6 +1,7 @@
 #include "writer-node/planner/planner.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include "common/testing/datadriven.h"
 #include "writer-node/binder/test_catalog.h"
@@ -217,6 +218,75 @@ TEST(PlannerTest, ExpressionsReadSlotsThatExist) {
                                                         std::string::npos
                                                     ? 1u
                                                     : 2u);
+  }
+}
+
+struct DeepCase {
+  const TestCatalog* catalog;
+  std::string text;
+  bool ok = false;
+  std::string sqlstate;
+};
+
+void* RunDeepCase(void* arg) {
+  auto* deep = static_cast<DeepCase*>(arg);
+  auto plan = PlanOf(deep->text, *deep->catalog);
+  deep->ok = plan.ok();
+  deep->sqlstate = std::string(plan.sqlstate());
+  return nullptr;
+}
+
+std::string Repeat(const std::string& text, int n) {
+  std::string out;
+  for (int i = 0; i < n; ++i) out += text;
+  return out;
+}
+
+// A statement runs on a fiber whose stack must be 1 MiB. Each form of nesting is tried up to and
+// beyond the parser's limit: the answer is a plan or 54001, never the end of the stack.
+TEST(PlannerTest, TheDeepestStatementsFitASmallStack) {
+  TestCatalog catalog;
+  ASSERT_EQ(catalog.Run("CREATE TABLE t (a int PRIMARY KEY, b int)"), "");
+  const auto text_of = [](int form, int n) -> std::string {
+    switch (form) {
+      case 0:
+        return "SELECT a" + Repeat("+1", n) + " FROM t";
+      case 1:
+        return "SELECT " + Repeat("coalesce(1,", n) + "a" + Repeat(")", n) + " FROM t";
+      case 2:
+        return "SELECT 1" + Repeat(" UNION ALL SELECT 1", n);
+      case 3:
+        return "SELECT 1 WHERE EXISTS " + Repeat("(SELECT 1 WHERE EXISTS ", n) + "(SELECT 1)" +
+               Repeat(")", n);
+      case 4:
+        return "SELECT * FROM " + Repeat("(SELECT * FROM ", n) + "t" + Repeat(") q", n);
+      case 5: {
+        std::string joins = "SELECT 1 FROM t";
+        for (int i = 0; i < n; ++i) {
+          joins += " LEFT JOIN t t" + std::to_string(i) + " ON t.a = t" + std::to_string(i) + ".b";
+        }
+        return joins;
+      }
+      default:
+        return "SELECT " + Repeat("CASE WHEN a > 1 THEN ", n) + "1" + Repeat(" END", n) +
+               " FROM t";
+    }
+  };
+  for (int form = 0; form < 7; ++form) {
+    bool refused = false;
+    for (int n : {10, 20, 40, 45, 48, 60, 100, 120, 140, 160, 240, 300, 400, 480, 498, 600}) {
+      DeepCase deep{&catalog, text_of(form, n), false, ""};
+      pthread_attr_t attributes;
+      pthread_attr_init(&attributes);
+      ASSERT_EQ(pthread_attr_setstacksize(&attributes, 1024 * 1024), 0);
+      pthread_t thread;
+      ASSERT_EQ(pthread_create(&thread, &attributes, RunDeepCase, &deep), 0);
+      pthread_join(thread, nullptr);
+      pthread_attr_destroy(&attributes);
+      EXPECT_TRUE(deep.ok || deep.sqlstate == "54001") << form << " " << n << deep.sqlstate;
+      refused = refused || deep.sqlstate == "54001";
+    }
+    EXPECT_TRUE(refused) << form;
   }
 }
 
