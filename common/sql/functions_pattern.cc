@@ -3,8 +3,6 @@
 #include <re2/re2.h>
 
 #include <list>
-#include <mutex>
-#include <unordered_map>
 
 #include "common/sql/functions_internal.h"
 
