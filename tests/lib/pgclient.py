@@ -104,7 +104,7 @@ class Connection:
         self.host, self.port, self.user, self.password = host, port, user, password
         self.parameters, self.notices, self.status = {}, [], "?"
         self.pid = self.secret = None
-        self.fatal = None
+        self.fatal, self.extended = None, False
         self.socket = socket.create_connection((host, port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
@@ -204,6 +204,7 @@ class Connection:
     # ---- simple protocol
     def query(self, sql, copy_in=None):
         """All Results of the string. COPY FROM STDIN takes its data from copy_in (bytes, or None for CopyFail)."""
+        self.extended = False
         self.send(self.message(b"Q", sql.encode() + b"\0"))
         return self.collect(copy_in)
 
@@ -252,11 +253,12 @@ class Connection:
 
     def _send_copy(self, data):
         if data is None:
-            self.send(self.message(b"f", b"no data given\0"))
+            self.send(self.message(b"f", b"no data given\0") + (self.sync() if self.extended else b""))
             return
         for start in range(0, len(data), 60000):
             self.send(self.message(b"d", data[start:start + 60000]))
-        self.send(self.message(b"c"))
+        # The server passes over a Sync that came before the data; an extended query's client sends another.
+        self.send(self.message(b"c") + (self.sync() if self.extended else b""))
 
     @staticmethod
     def _row_description(result, body):
@@ -315,6 +317,7 @@ class Connection:
 
     def execute(self, sql, parameters=(), types=(), limit=0, result_format=0, copy_in=None):
         """One statement by the unnamed statement and portal."""
+        self.extended = True
         self.send(self.parse("", sql, types) + self.bind("", "", parameters, result_format)
                   + self.describe("P", "") + self.run("", limit) + self.sync())
         results = self.collect(copy_in)
