@@ -137,7 +137,7 @@ int Run(const Flags& flags, const BankOptions& options) {
   std::atomic<bool> loading{false};
   obs::ServeHealth(http, "/readyz",
                    [&] { return loading ? Status::Ok() : Unavailable("the load is not running"); });
-  if (!flags.http_listen->empty()) {
+  if (!flags.http_listen.get().empty()) {
     Status started = http.Start(*flags.http_listen);
     if (!started.ok()) {
       std::fprintf(stderr, "borealis-chaos: %s\n", started.message().c_str());
@@ -170,7 +170,7 @@ int Run(const Flags& flags, const BankOptions& options) {
   }
   std::string json = report->ToJson();
   std::printf("%s\n", json.c_str());
-  if (flags.result_file->empty()) return 0;
+  if (flags.result_file.get().empty()) return 0;
   Status written = WriteReport(*flags.result_file, json);
   if (!written.ok()) {
     std::fprintf(stderr, "borealis-chaos: %s\n", written.message().c_str());
