@@ -135,6 +135,7 @@ class Session final : private sql::SessionContext {
   SqlStatus RunInTransaction(const Work& work, bool auto_commit, Outcome* outcome);
   SqlStatus RunAutoCommit(const Work& work, Outcome* outcome);
   bool BackOff(int attempt, env::MonotonicTime began);
+  SqlStatus CatchUp();
   // Runs the portal's statement (any kind), sending up to `limit` rows (0: all).
   SqlStatus RunPortal(Portal* portal, int64_t limit, bool auto_commit, Outcome* outcome);
   void BeginStatement();

@@ -80,7 +80,7 @@ void AddOwn(std::vector<SettingDefinition>* all) {
               "Whether statements see every commit acknowledged before, or a local snapshot."),
        Milliseconds(kQuorumWait, "borealis.quorum_wait", "10000",
                     "How long to wait for a majority of the storage members.", 1),
-       Number(kRetriesMax, "borealis.retries_max", "20", 0, 1000,
+       Number(kRetriesMax, "borealis.retries_max", "100", 0, 1000,
               "How often a conflicting single-statement transaction is run again."),
        Number(kBytesMax, "borealis.transaction_bytes_max", "65536", 64, 1048576,
               "The largest size of a transaction's changes.", SettingUnit::kKilobytes),

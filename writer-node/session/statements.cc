@@ -93,7 +93,18 @@ sql::SqlStatus Session::RunAutoCommit(const Work& work, Outcome* outcome) {
     if (!unseen || !IsRetryable(status) || !BackOff(attempt, statement_began_)) return status;
     out.TruncateTo(mark);
     statement_catalog_ = nullptr;
+    SQL_RETURN_IF_ERROR(CatchUp());
   }
+}
+
+// A statement that starts at the local version would lose again to the same commit for as long as the stream has
+// not brought it here.
+sql::SqlStatus Session::CatchUp() {
+  storage_client::Storage* storage = services_.txns->storage();
+  const std::chrono::milliseconds wait(settings_.Int(SettingId::kQuorumWait));
+  SQL_ASSIGN_OR_RETURN_BASE(Version version, storage->ReadIndex(wait));
+  SQL_RETURN_IF_BASE_ERROR(storage->WaitForLocal(version, wait));
+  return {};
 }
 
 bool Session::BackOff(int attempt, env::MonotonicTime began) {
