@@ -53,7 +53,9 @@ Status Informer::ListOnce() {
   ASSIGN_OR_RETURN(kube::ListResult list, api_.List(resource_, ns_, selector_));
   std::map<std::pair<std::string, std::string>, Json> fresh;
   for (Json& item : list.items) {
-    fresh[{kube::Namespace(item), kube::Name(item)}] = std::move(item);
+    // The key first: json's assignment takes its operand by value, before the left side.
+    const std::pair key{kube::Namespace(item), kube::Name(item)};
+    fresh[key] = std::move(item);
   }
   std::vector<Json> changed;
   {

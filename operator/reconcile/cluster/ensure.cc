@@ -216,6 +216,11 @@ Result<DiskState> EnsureDisk(Run& run, specs::Member& member) {
   const std::string name = specs::DiskName(member);
   const auto found = run.disks.find(name);
   Json disk = found == run.disks.end() ? Json() : found->second;
+  if (disk.is_null()) {  // the cache may be behind: ask before calling it gone
+    auto live = run.context.api.Get(kube::PersistentVolumeClaims(), run.cluster.ns, name);
+    if (!live.ok() && live.code() != Code::kNotFound) return live.status();
+    if (live.ok()) disk = std::move(*live);
+  }
   if (disk.is_null() && !member.disk_uid.empty()) {
     run.WaitFor("the volume " + name + " of member " + std::to_string(member.id) +
                     ": it is gone, and with it the member's log",

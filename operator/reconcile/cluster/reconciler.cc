@@ -22,7 +22,9 @@ std::map<std::string, Json> Mine(const Run& run, const kube::Resource& resource)
   std::map<std::string, Json> mine;
   for (Json& object : run.context.reader.List(resource, run.cluster.ns)) {
     if (kube::Label(object, specs::kClusterLabel) != run.cluster.name) continue;
-    mine[kube::Name(object)] = std::move(object);
+    // The name first: json's assignment takes its operand by value, before the left side.
+    const std::string name = kube::Name(object);
+    mine[name] = std::move(object);
   }
   return mine;
 }
