@@ -77,7 +77,7 @@ class ClusterTest : public ::testing::Test {
   }
   // Plays kubelet: all pods run and answer; the first member leads.
   void AllUp() {
-    for (const Json& pod : api_.List(kube::Pods(), "ns", "")->items) Up(kube::Name(pod));
+    for (const std::string& name : api_.Names(kube::Pods())) Up(name);
   }
   void Up(const std::string& name) {
     ASSERT_TRUE(api_.Patch(kube::Pods(), "ns", name,
