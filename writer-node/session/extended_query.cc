@@ -44,16 +44,23 @@ void Session::HandleExtended(const pgwire::Message& message) {
   EndStatement();
   if (message.type == FrontendType::kFlush && !connection_.Flush().ok()) closed_ = true;
   if (status.ok() || closed_) return;
-  if (status.sqlstate() == "08P01") return ProtocolError(status.message());
+  if (protocol_broken_) return ProtocolError(status.message());
   DropTransactionPortals();
   block_.Fail();
   ReportError(status);
   skip_until_sync_ = true;
 }
 
+// What follows a message that cannot be read cannot be trusted: the connection ends. Counts that do not fit the
+// statement are 08P01 too, but an ordinary error, as in PostgreSQL.
+sql::SqlStatus Session::Malformed(const Status& status) {
+  protocol_broken_ = true;
+  return {"08P01", status.message()};
+}
+
 sql::SqlStatus Session::HandleParse(ByteView body) {
   Result<pgwire::ParseMessage> message = pgwire::DecodeParse(body);
-  if (!message.ok()) return {"08P01", message.status().message()};
+  if (!message.ok()) return Malformed(message.status());
   const std::string name(message->name);
   if (!pgwire::ValidUtf8(message->query) || !pgwire::ValidUtf8(name)) {
     return {"22021", "invalid byte sequence for encoding \"UTF8\""};
@@ -121,7 +128,7 @@ sql::SqlResult<std::vector<sql::Datum>> Session::BindParameters(
 
 sql::SqlStatus Session::HandleBind(ByteView body) {
   Result<pgwire::BindMessage> message = pgwire::DecodeBind(body);
-  if (!message.ok()) return {"08P01", message.status().message()};
+  if (!message.ok()) return Malformed(message.status());
   SQL_ASSIGN_OR_RETURN(Prepared prepared, FindPrepared(message->statement));
   const QueryPtr query = prepared.query;
   const parser::Statement* statement = query->statement.get();
@@ -173,7 +180,7 @@ sql::SqlStatus Session::DescribeQuery(const QueryPtr& query,
 
 sql::SqlStatus Session::HandleDescribe(ByteView body) {
   Result<pgwire::NamedObject> message = pgwire::DecodeNamed(body);
-  if (!message.ok()) return {"08P01", message.status().message()};
+  if (!message.ok()) return Malformed(message.status());
   QueryPtr query;
   std::vector<pgwire::Format> formats;
   if (message->portal) {
@@ -207,7 +214,7 @@ sql::SqlStatus Session::HandleDescribe(ByteView body) {
 
 sql::SqlStatus Session::HandleExecute(ByteView body) {
   Result<pgwire::ExecuteMessage> decoded = pgwire::DecodeExecute(body);
-  if (!decoded.ok()) return {"08P01", decoded.status().message()};
+  if (!decoded.ok()) return Malformed(decoded.status());
   const std::string name(decoded->portal);
   const int64_t limit = decoded->rows_max;
   auto it = portals_.find(name);
@@ -219,7 +226,7 @@ sql::SqlStatus Session::HandleExecute(ByteView body) {
       statement->kind != parser::StatementKind::kTransaction) {
     Result<pgwire::FrontendType> next = connection_.PeekType();
     if (!next.ok()) {
-      if (next.code() == Code::kCorruption) return {"08P01", next.status().message()};
+      if (next.code() == Code::kCorruption) return Malformed(next.status());
       closed_ = true;  // gone, or told to go, before it said that this is to be done
       return {};
     }
@@ -250,7 +257,7 @@ sql::SqlStatus Session::HandleExecute(ByteView body) {
 
 sql::SqlStatus Session::HandleClose(ByteView body) {
   Result<pgwire::NamedObject> message = pgwire::DecodeNamed(body);
-  if (!message.ok()) return {"08P01", message.status().message()};
+  if (!message.ok()) return Malformed(message.status());
   const std::string name(message->name);
   if (message->portal) {
     portals_.erase(name);

@@ -116,6 +116,7 @@ class Session final : private sql::SessionContext {
 
   // ---- extended_query.cc
   void HandleExtended(const pgwire::Message& message);
+  SqlStatus Malformed(const Status& status);
   SqlStatus HandleParse(ByteView body);
   SqlStatus HandleBind(ByteView body);
   SqlStatus HandleDescribe(ByteView body);
@@ -270,6 +271,7 @@ class Session final : private sql::SessionContext {
   // The protocol's state.
   bool ready_wanted_ = false;     // ReadyForQuery is due before the next read
   bool skip_until_sync_ = false;  // an extended message failed
+  bool protocol_broken_ = false;  // an extended message could not be read
   bool in_extended_ = false;      // between an extended message and its Sync
 
   // The running statement.
