@@ -6,8 +6,8 @@
 //   5       4     index id, big-endian
 //   9       ...   the index's columns, order-preserving (common/sql/key_encoding)
 //
-// Keys sort by their bytes, unsigned. The first nine bytes are the index prefix: the certifier keeps one
-// slot for each of them, and bloom filters and ranges never span two.
+// Keys sort by their bytes, unsigned. The first nine bytes are the index prefix: the certifier
+// keeps one slot for each of them, and bloom filters and ranges never span two.
 #pragma once
 
 #include <optional>
@@ -36,14 +36,16 @@ Bytes MakeKeyPrefix(Keyspace keyspace, TableId table, IndexId index);
 // None when the key is shorter than a prefix or its keyspace is unknown.
 std::optional<KeyPrefix> ParseKeyPrefix(ByteView key);
 // The first nine bytes, borrowed. Requires key.size() >= kIndexPrefixBytes.
-inline ByteView IndexPrefixOf(ByteView key) { return key.substr(0, kIndexPrefixBytes); }
+inline ByteView IndexPrefixOf(ByteView key) {
+  return key.substr(0, kIndexPrefixBytes);
+}
 // What follows the prefix, borrowed; empty when there is nothing.
 inline ByteView KeySuffix(ByteView key) {
   return key.size() > kIndexPrefixBytes ? key.substr(kIndexPrefixBytes) : ByteView();
 }
 
-// The smallest key that is greater than every key that starts with `prefix`: the exclusive end of the
-// range of a prefix. Empty, which stands for "no end", when prefix is empty or all 0xff.
+// The smallest key that is greater than every key that starts with `prefix`: the exclusive end of
+// the range of a prefix. Empty, which stands for "no end", when prefix is empty or all 0xff.
 Bytes PrefixEnd(ByteView prefix);
 // The smallest key greater than `key`: key + 0x00.
 Bytes KeyAfter(ByteView key);

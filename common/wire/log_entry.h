@@ -1,13 +1,13 @@
 // Payloads of log entries: what Raft orders and the state machine of every member consumes.
 //
 //   0  u8   type      EntryType
-//   1  u8   format    kEntryFormat; a higher one stops the process with a message, it is never skipped
-//   2  u16  reserved = 0
-//   4  ...  body
+//   1  u8   format    kEntryFormat; a higher one stops the process with a message, it is never
+//   skipped 2  u16  reserved = 0 4  ...  body
 //
-// docs/formats/commit-request.md has each body byte by byte. Integers are little-endian; "string" is a u32
-// length and the bytes. Decoders borrow from the payload, check everything and allow no trailing bytes:
-// kUnsupported for an unknown type or newer format, kCorruption for anything malformed.
+// docs/formats/commit-request.md has each body byte by byte. Integers are little-endian; "string"
+// is a u32 length and the bytes. Decoders borrow from the payload, check everything and allow no
+// trailing bytes: kUnsupported for an unknown type or newer format, kCorruption for anything
+// malformed.
 #pragma once
 
 #include <utility>
@@ -51,7 +51,8 @@ Bytes EncodeEntry(EntryType type, ByteView body);
 // The first entry of a leader's term. No body.
 Bytes EncodeNoop();
 
-// Membership: the whole configuration. Roles of a joint change are reserved (3 incoming, 4 outgoing).
+// Membership: the whole configuration. Roles of a joint change are reserved (3 incoming, 4
+// outgoing).
 struct ConfigMember {
   MemberId id;
   uint8_t role = 1;  // 1 voter, 2 learner, 3 incoming voter, 4 outgoing voter
@@ -64,8 +65,9 @@ struct ConfigEntry {
 Bytes EncodeConfig(const ConfigEntry& config);
 Result<ConfigEntry> DecodeConfig(ByteView body);
 
-// A batch of requests: u32 count, then for each a u32 length and the bytes of request.h. The payload of a
-// CommitBatch frame is the same bytes, so a leader concatenates without looking inside.
+// A batch of requests: u32 count, then for each a u32 length and the bytes of request.h. The
+// payload of a CommitBatch frame is the same bytes, so a leader concatenates without looking
+// inside.
 class CommitBodyBuilder {
  public:
   CommitBodyBuilder() { PutU32(&body_, 0); }
@@ -83,8 +85,8 @@ class CommitBodyBuilder {
 // The requests, borrowed; each still has to go through RequestView::Parse.
 Result<std::vector<ByteView>> ParseCommitBody(ByteView body);
 
-// A part of a large transaction, certified as it is ordered. The format exists from the start; a state
-// machine of level 1 refuses it.
+// A part of a large transaction, certified as it is ordered. The format exists from the start; a
+// state machine of level 1 refuses it.
 struct CommitChunkEntry {
   TxnId txn;
   uint32_t chunk = 0;  // 0, 1, ...
@@ -106,14 +108,15 @@ Result<CommitFinalEntry> DecodeCommitFinal(ByteView body);
 Bytes EncodeResolve(const TxnId& txn);
 Result<TxnId> DecodeResolve(ByteView body);
 
-// Allocation takes the next incarnation of the state machine's counter; the same (nonce, name) again gets
-// the same incarnation while it is the latest of that name. Fencing ends `target` for ever.
+// Allocation takes the next incarnation of the state machine's counter; the same (nonce, name)
+// again gets the same incarnation while it is the latest of that name. Fencing ends `target` for
+// ever.
 struct IncarnationEntry {
   enum class Action : uint8_t { kAllocate = 1, kFence = 2 };
   Action action = Action::kAllocate;
-  uint64_t nonce = 0;       // allocate: random, by the writer; fence: 0
-  Incarnation target;       // fence; none for allocate
-  ByteView writer_name;     // allocate: e.g. "shop-w-1"; empty for fence
+  uint64_t nonce = 0;    // allocate: random, by the writer; fence: 0
+  Incarnation target;    // fence; none for allocate
+  ByteView writer_name;  // allocate: e.g. "shop-w-1"; empty for fence
 };
 Bytes EncodeIncarnation(const IncarnationEntry& entry);
 Result<IncarnationEntry> DecodeIncarnation(ByteView body);

@@ -1,9 +1,11 @@
-// Payloads of the frames between writers and members (and the type numbers of those between members).
-// The frame's own header (length, type, request id, checksum) and the types 1 and 255 belong to common/rpc.
+// Payloads of the frames between writers and members (and the type numbers of those between
+// members). The frame's own header (length, type, request id, checksum) and the types 1 and 255
+// belong to common/rpc.
 //
-// Every message decodes by borrowing from the payload, checks all lengths and counts before memory is
-// taken, and allows no trailing bytes: kCorruption otherwise. A call (odd type) is answered by the frame
-// type that follows it or by kError, with the call's request id. docs/formats/commit-request.md, "Frames".
+// Every message decodes by borrowing from the payload, checks all lengths and counts before memory
+// is taken, and allows no trailing bytes: kCorruption otherwise. A call (odd type) is answered by
+// the frame type that follows it or by kError, with the call's request id.
+// docs/formats/commit-request.md, "Frames".
 #pragma once
 
 #include <vector>
@@ -38,25 +40,26 @@ enum class FrameType : uint8_t {
 
 // What the state machine decided about one transaction, or why nothing was decided.
 enum class VerdictKind : uint8_t {
-  kAccepted = 1,        // committed at `version`
-  kConflict = 2,        // lost certification
-  kFenced = 3,          // the incarnation was fenced; never evaluated
-  kStale = 4,           // sequence at or below the acknowledged watermark; never evaluated
-  kAborted = 5,         // recorded by Resolve before the request arrived
-  kRetryElsewhere = 6,  // this member did nothing with it: not the leader; `leader` is a hint or none
-  kMalformed = 7,       // failed RequestView::Parse; never evaluated
-  kUnknown = 8,         // this member appended it and then lost the leadership: it may be decided
-                        // yet. Send it again, with the same id, to the leader.
+  kAccepted = 1,  // committed at `version`
+  kConflict = 2,  // lost certification
+  kFenced = 3,    // the incarnation was fenced; never evaluated
+  kStale = 4,     // sequence at or below the acknowledged watermark; never evaluated
+  kAborted = 5,   // recorded by Resolve before the request arrived
+  kRetryElsewhere =
+      6,           // this member did nothing with it: not the leader; `leader` is a hint or none
+  kMalformed = 7,  // failed RequestView::Parse; never evaluated
+  kUnknown = 8,    // this member appended it and then lost the leadership: it may be decided
+                   // yet. Send it again, with the same id, to the leader.
 };
 
 struct Verdict {
   TxnId txn;
   VerdictKind kind = VerdictKind::kRetryElsewhere;
-  Version version;                              // kAccepted
-  uint32_t access_index = 0;                    // kConflict: which access of the request lost
-  AccessKind winner_kind = AccessKind::kRead;   // kConflict: the recorded mode that won
-  TxnId winner;                                 // kConflict: who won; none when it left the window
-  MemberId leader;                              // kRetryElsewhere: a hint, or none
+  Version version;                             // kAccepted
+  uint32_t access_index = 0;                   // kConflict: which access of the request lost
+  AccessKind winner_kind = AccessKind::kRead;  // kConflict: the recorded mode that won
+  TxnId winner;                                // kConflict: who won; none when it left the window
+  MemberId leader;                             // kRetryElsewhere: a hint, or none
   friend bool operator==(const Verdict&, const Verdict&) = default;
 };
 // Fixed size: used by kVerdicts, by kResolveTxnReply and by the members' stored verdicts.
@@ -66,21 +69,23 @@ Result<Verdict> DecodeVerdict(ByteView bytes);
 
 // kCommitBatch: see CommitBodyBuilder and ParseCommitBody in log_entry.h.
 
-// kVerdicts: answers of one or more requests, in any order and any grouping, as soon as they are certified.
+// kVerdicts: answers of one or more requests, in any order and any grouping, as soon as they are
+// certified.
 Bytes EncodeVerdicts(const std::vector<Verdict>& verdicts);
 Result<std::vector<Verdict>> DecodeVerdicts(ByteView payload);
 
-// kReadIndex has an empty payload. The reply's version is the one after certifying up to the read index.
+// kReadIndex has an empty payload. The reply's version is the one after certifying up to the read
+// index.
 struct ReadIndexReply {
   bool is_leader = false;
-  Version version;   // when is_leader
-  MemberId leader;   // a hint or none, when not
+  Version version;  // when is_leader
+  MemberId leader;  // a hint or none, when not
 };
 Bytes EncodeReadIndexReply(const ReadIndexReply& reply);
 Result<ReadIndexReply> DecodeReadIndexReply(ByteView payload);
 
-// Reads wait until the member has applied `version`, up to its own limit, then fail with kUnavailable
-// (the caller tries another member). kBelowHorizon when the version is gone.
+// Reads wait until the member has applied `version`, up to its own limit, then fail with
+// kUnavailable (the caller tries another member). kBelowHorizon when the version is gone.
 struct GetRequest {
   Version version;
   std::vector<ByteView> keys;
@@ -97,14 +102,16 @@ Result<GetRequest> DecodeGet(ByteView payload);
 Bytes EncodeGetReply(const GetReply& reply);
 Result<GetReply> DecodeGetReply(ByteView payload);
 
-// Rows of [start, end) at a version, ascending, or descending when reverse. Stops at a limit or at the end.
+// Rows of [start, end) at a version, ascending, or descending when reverse. Stops at a limit or at
+// the end.
 struct ScanRequest {
   Version version;
   ByteView start;
-  ByteView end;            // exclusive; empty = no end
+  ByteView end;  // exclusive; empty = no end
   bool reverse = false;
-  uint32_t rows_max = 0;   // 0 = the member's own limit
-  uint32_t bytes_max = 0;  // of keys and values; 0 = the member's own limit; one row is always returned
+  uint32_t rows_max = 0;  // 0 = the member's own limit
+  uint32_t bytes_max =
+      0;  // of keys and values; 0 = the member's own limit; one row is always returned
 };
 struct ScanReply {
   struct Row {
@@ -112,7 +119,8 @@ struct ScanReply {
     ByteView value;
   };
   std::vector<Row> rows;
-  // False: the range is exhausted. True: go on with start = resume (forward) or end = resume (reverse).
+  // False: the range is exhausted. True: go on with start = resume (forward) or end = resume
+  // (reverse).
   bool more = false;
   ByteView resume;
 };
@@ -121,9 +129,9 @@ Result<ScanRequest> DecodeScan(ByteView payload);
 Bytes EncodeScanReply(const ScanReply& reply);
 Result<ScanReply> DecodeScanReply(ByteView payload);
 
-// The applied stream: every accepted request with version > after, in log order, for ever. A member that
-// no longer has them answers kError with kBelowHorizon. Requests of `origin` come without accesses.
-// One a connection: a later kSubscribe ends the one before.
+// The applied stream: every accepted request with version > after, in log order, for ever. A member
+// that no longer has them answers kError with kBelowHorizon. Requests of `origin` come without
+// accesses. One a connection: a later kSubscribe ends the one before.
 struct Subscribe {
   Version after;
   Incarnation origin;
@@ -156,12 +164,13 @@ struct AllocateIncarnation {
 };
 Bytes EncodeAllocateIncarnation(const AllocateIncarnation& request);
 Result<AllocateIncarnation> DecodeAllocateIncarnation(ByteView payload);
-// kAllocateIncarnationReply and kFenceIncarnation: the incarnation. kFenceIncarnationReply is empty.
+// kAllocateIncarnationReply and kFenceIncarnation: the incarnation. kFenceIncarnationReply is
+// empty.
 Bytes EncodeIncarnationId(Incarnation incarnation);
 Result<Incarnation> DecodeIncarnationId(ByteView payload);
 
-// kResolveTxn; its reply is one verdict of AppendVerdict. Only the leader answers (it may propose a Resolve
-// entry); another member answers kError with kNotLeader.
+// kResolveTxn; its reply is one verdict of AppendVerdict. Only the leader answers (it may propose a
+// Resolve entry); another member answers kError with kNotLeader.
 Bytes EncodeResolveTxn(const TxnId& txn);
 Result<TxnId> DecodeResolveTxn(ByteView payload);
 

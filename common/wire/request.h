@@ -1,5 +1,5 @@
-// A commit request: flat bytes, encoded once by the writer and carried as they are by wire, log, disk and
-// stream. docs/formats/commit-request.md has the layout with an example. Little-endian.
+// A commit request: flat bytes, encoded once by the writer and carried as they are by wire, log,
+// disk and stream. docs/formats/commit-request.md has the layout with an example. Little-endian.
 //
 //   header (40 bytes)
 //     0  u8   format = 1
@@ -43,8 +43,9 @@ inline constexpr size_t kRequestBytesMax = 128u << 20;
 
 enum class AccessShape : uint8_t { kPoint = 0, kRange = 1 };
 
-// 1 to 4 are PostgreSQL's row locks, weakest first; each is checked and recorded. kRead is checked and
-// never recorded. kWriteUnchecked (entries of non-unique indexes) is recorded as a modification only.
+// 1 to 4 are PostgreSQL's row locks, weakest first; each is checked and recorded. kRead is checked
+// and never recorded. kWriteUnchecked (entries of non-unique indexes) is recorded as a modification
+// only.
 enum class AccessKind : uint8_t {
   kKeyShare = 1,
   kShare = 2,
@@ -57,17 +58,19 @@ enum class AccessKind : uint8_t {
 // kDelta (a bounded commutative change) and kMessage (NOTIFY) are reserved: Parse refuses them.
 enum class Op : uint8_t { kNone = 0, kPut = 1, kDelete = 2, kDelta = 3, kMessage = 4 };
 
-inline bool IsLock(AccessKind kind) { return kind <= AccessKind::kUpdate; }
+inline bool IsLock(AccessKind kind) {
+  return kind <= AccessKind::kUpdate;
+}
 // PostgreSQL's matrix of row locks ("Conflicting Row-Level Locks"). Requires IsLock of both.
 bool LocksConflict(AccessKind a, AccessKind b);
-// Whether an access of kind `mine` conflicts with a recorded access of kind `theirs` that carried op
-// `their_op`: the certifier's rule (protocol of certification, docs/design/transactions.md).
+// Whether an access of kind `mine` conflicts with a recorded access of kind `theirs` that carried
+// op `their_op`: the certifier's rule (protocol of certification, docs/design/transactions.md).
 bool AccessConflicts(AccessKind mine, AccessKind theirs, Op their_op);
 // "KEY SHARE", "READ", ...
 std::string_view AccessKindName(AccessKind kind);
 
-// One access, borrowed. For a point `end` is empty; a range is [key, end) within one index prefix, and
-// only kRead may be a range. `value` is empty unless op is kPut.
+// One access, borrowed. For a point `end` is empty; a range is [key, end) within one index prefix,
+// and only kRead may be a range. `value` is empty unless op is kPut.
 struct Access {
   AccessShape shape = AccessShape::kPoint;
   AccessKind kind = AccessKind::kRead;
@@ -82,8 +85,8 @@ struct Access {
 class RequestBuilder {
  public:
   void AddPoint(AccessKind kind, Op op, ByteView key, ByteView value, Version base_version);
-  // A kRead over [start, end). Requires start < end and both within one index prefix (an end that is
-  // PrefixEnd of the index's prefix is within).
+  // A kRead over [start, end). Requires start < end and both within one index prefix (an end that
+  // is PrefixEnd of the index's prefix is within).
   void AddReadRange(ByteView start, ByteView end, Version base_version);
 
   size_t access_count() const { return count_; }
@@ -100,16 +103,17 @@ class RequestBuilder {
   Bytes values_;
 };
 
-// Validated view of a request; borrows the bytes, which must outlive it. Walk the accesses in order with
-// a Cursor (key offsets are running sums, so random access would need a table; Decode makes one).
+// Validated view of a request; borrows the bytes, which must outlive it. Walk the accesses in order
+// with a Cursor (key offsets are running sums, so random access would need a table; Decode makes
+// one).
 class RequestView {
  public:
   // An empty view; only good as a place to assign to.
   RequestView() = default;
 
-  // Checks everything: format, reserved bytes, every length against the total, kinds, ops, key lengths and
-  // prefixes, ranges (start < end, kRead only, one index). kUnsupported for a newer format or a reserved op, else
-  // kCorruption. `bytes` must be exactly one request.
+  // Checks everything: format, reserved bytes, every length against the total, kinds, ops, key
+  // lengths and prefixes, ranges (start < end, kRead only, one index). kUnsupported for a newer
+  // format or a reserved op, else kCorruption. `bytes` must be exactly one request.
   static Result<RequestView> Parse(ByteView bytes);
 
   TxnId txn_id() const { return txn_; }

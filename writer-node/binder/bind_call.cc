@@ -73,12 +73,10 @@ ExprPtr Binder::BindFunction(const parser::FunctionCall& call, Scope* scope, Cla
          call.location);
   }
   if (call.filter != nullptr) {
-    Fail("42809", "FILTER specified, but " + name + " is not an aggregate function",
-         call.location);
+    Fail("42809", "FILTER specified, but " + name + " is not an aggregate function", call.location);
   }
   if (sql::IsTableFunction(name)) {
-    Fail("0A000",
-         std::string("set-returning functions are not allowed in ") + ClauseName(clause),
+    Fail("0A000", std::string("set-returning functions are not allowed in ") + ClauseName(clause),
          call.location);
   }
   std::vector<ExprPtr> args = BindExprs(call.args, scope, clause);
@@ -122,8 +120,8 @@ ExprPtr Binder::BindAggregate(const parser::FunctionCall& call, const std::strin
     sort.nulls_first = item.nulls == parser::NullsOrder::kDefault
                            ? item.descending
                            : item.nulls == parser::NullsOrder::kFirst;
-    spec.order_by.emplace_back(
-        ResolveUnknown(BindExpr(*item.expr, scope, Clause::kAggregateArgs)), sort);
+    spec.order_by.emplace_back(ResolveUnknown(BindExpr(*item.expr, scope, Clause::kAggregateArgs)),
+                               sort);
   }
   scope->in_aggregate = false;
   const auto resolved =
@@ -132,9 +130,9 @@ ExprPtr Binder::BindAggregate(const parser::FunctionCall& call, const std::strin
   spec.arg_types = resolved.arg_types;
   spec.type = {resolved.result, -1};
   for (size_t i = 0; i < spec.args.size(); ++i) {
-    spec.args[i] = Check(sql::Coerce(std::move(spec.args[i]), {spec.arg_types[i], -1},
-                                     sql::CastContext::kImplicit),
-                         call.location);
+    spec.args[i] = Check(
+        sql::Coerce(std::move(spec.args[i]), {spec.arg_types[i], -1}, sql::CastContext::kImplicit),
+        call.location);
   }
   if (spec.distinct && spec.args.empty()) {
     Fail("42601", "DISTINCT needs an argument", call.location);

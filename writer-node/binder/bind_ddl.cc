@@ -13,8 +13,8 @@ namespace oid = sql::oid;
 using parser::ConstraintDef;
 using parser::ConstraintKind;
 
-// Storage parameters. They tune PostgreSQL's heap and its vacuum, neither of which exists here, so that
-// ignoring them changes no answer; anything else is refused.
+// Storage parameters. They tune PostgreSQL's heap and its vacuum, neither of which exists here, so
+// that ignoring them changes no answer; anything else is refused.
 void CheckStorageOptions(const std::vector<parser::Option>& options) {
   for (const parser::Option& option : options) {
     const std::string& name = option.name;
@@ -155,15 +155,17 @@ void DdlBinder::ColumnConstraint(const ConstraintDef& c, catalog::NewColumn* col
       break;
     case ConstraintKind::kNull:
       if (column->not_null) {
-        Fail("42601", "conflicting NULL/NOT NULL declarations for column \"" + column->name +
-                          "\" of table \"" + table->name + "\"",
+        Fail("42601",
+             "conflicting NULL/NOT NULL declarations for column \"" + column->name +
+                 "\" of table \"" + table->name + "\"",
              c.location);
       }
       break;
     case ConstraintKind::kDefault:
       if (!column->default_sql.empty()) {
-        Fail("42601", "multiple default values specified for column \"" + column->name +
-                          "\" of table \"" + table->name + "\"",
+        Fail("42601",
+             "multiple default values specified for column \"" + column->name + "\" of table \"" +
+                 table->name + "\"",
              c.location);
       }
       CheckDefault(c.expr_text, *column, c.location);
@@ -216,8 +218,7 @@ catalog::NewForeignKey DdlBinder::ForeignKey(const ConstraintDef& c,
   out.columns = std::move(columns);
   out.ref_table = c.references.name;
   auto existing = binder_->FindTable(c.references);
-  out.ref_schema =
-      existing != nullptr ? existing->schema : binder_->TargetSchema(c.references);
+  out.ref_schema = existing != nullptr ? existing->schema : binder_->TargetSchema(c.references);
   out.ref_columns = c.ref_columns;
   out.on_delete = ActionOf(c.on_delete);
   out.on_update = ActionOf(c.on_update);
@@ -252,8 +253,7 @@ void DdlBinder::CheckChecks(const catalog::NewTable& table) {
     relation.alias = table.name;
     int id = 0;
     for (const catalog::NewColumn& column : table.columns) {
-      relation.columns.push_back(
-          {column.name, id++, {column.type_oid, column.typmod}, 0, 0});
+      relation.columns.push_back({column.name, id++, {column.type_oid, column.typmod}, 0, 0});
     }
     scope.unqualified = relation.columns;
     scope.relations.push_back(std::move(relation));
@@ -382,8 +382,7 @@ RelationRef DdlBinder::Existing(const parser::RelationName& name, bool* exists) 
   *exists = table != nullptr;
   if (table == nullptr) return {name.schema, name.name};
   if (table->is_virtual) {
-    Fail("42501", "permission denied: \"" + table->name + "\" is a system catalog",
-         name.location);
+    Fail("42501", "permission denied: \"" + table->name + "\" is a system catalog", name.location);
   }
   return {table->schema, table->name};
 }
@@ -451,8 +450,8 @@ AlterStep DdlBinder::Alter(const parser::AlterCommand& command,
   const auto column = [&]() -> const catalog::ColumnDescriptor& {
     const auto* found = table.FindColumn(command.name);
     if (found == nullptr) {
-      Fail("42703", "column \"" + command.name + "\" of relation \"" + table.name +
-                        "\" does not exist");
+      Fail("42703",
+           "column \"" + command.name + "\" of relation \"" + table.name + "\" does not exist");
     }
     return *found;
   };
@@ -519,8 +518,7 @@ BoundTruncate DdlBinder::Truncate(const parser::TruncateStmt& truncate) {
 char OneCharacter(const parser::Option& option) {
   const std::string text = option.value.value_or("");
   if (text.size() != 1) {
-    Fail("0A000", "COPY " + option.name + " must be a single one-byte character",
-         option.location);
+    Fail("0A000", "COPY " + option.name + " must be a single one-byte character", option.location);
   }
   return text[0];
 }
@@ -535,8 +533,8 @@ bool IsTrue(const parser::Option& option) {
 void CheckCopyOptions(const CopyOptions& out, bool quoted) {
   const bool csv = out.format == CopyFormat::kCsv;
   if (!csv && quoted) Fail("0A000", "COPY quote and escape available only in CSV mode");
-  if (!csv && (!out.force_quote.empty() || !out.force_not_null.empty() ||
-               !out.force_null.empty())) {
+  if (!csv &&
+      (!out.force_quote.empty() || !out.force_not_null.empty() || !out.force_null.empty())) {
     Fail("0A000", "COPY force options available only in CSV mode");
   }
   if (out.delimiter == '\n' || out.delimiter == '\r') {
@@ -629,8 +627,7 @@ std::vector<int> CopyPositions(const parser::CopyStmt& copy, const catalog::Tabl
   for (const std::string& name : copy.columns) {
     const auto* column = table.FindColumn(name);
     if (column == nullptr) {
-      Fail("42703",
-           "column \"" + name + "\" of relation \"" + table.name + "\" does not exist");
+      Fail("42703", "column \"" + name + "\" of relation \"" + table.name + "\" does not exist");
     }
     if (!seen.insert(name).second) {
       Fail("42701", "column \"" + name + "\" specified more than once");
@@ -697,8 +694,7 @@ BoundDdl BindDdlStatement(const parser::Statement& statement, DdlBinder* ddl) {
     case StatementKind::kRename:
       return {"ALTER TABLE", ddl->Rename(static_cast<const parser::RenameStmt&>(statement))};
     case StatementKind::kTruncate:
-      return {"TRUNCATE TABLE",
-              ddl->Truncate(static_cast<const parser::TruncateStmt&>(statement))};
+      return {"TRUNCATE TABLE", ddl->Truncate(static_cast<const parser::TruncateStmt&>(statement))};
     case StatementKind::kAlterSequence:
       Unsupported("ALTER SEQUENCE");
     default:

@@ -27,8 +27,7 @@ sql::Type TypeOf(const catalog::ColumnDescriptor& column) {
 catalog::TablePtr Binder::TargetTable(const parser::RelationName& name) {
   auto table = RequireTable(name);
   if (table->is_virtual) {
-    Fail("42501", "permission denied: \"" + table->name + "\" is a system catalog",
-         name.location);
+    Fail("42501", "permission denied: \"" + table->name + "\" is a system catalog", name.location);
   }
   NoteTable(table);
   NoteForeignKeys(table);
@@ -234,8 +233,7 @@ void Binder::BindInsertRows(const parser::InsertStmt& insert, const std::vector<
       if (column.identity == 'a' && insert.overriding == parser::Overriding::kNone) {
         Fail("428C9", "cannot insert a non-DEFAULT value into column \"" + column.name + "\"",
              row[i]->location, "Use OVERRIDING SYSTEM VALUE to override.",
-             "Column \"" + column.name +
-                 "\" is an identity column defined as GENERATED ALWAYS.");
+             "Column \"" + column.name + "\" is an identity column defined as GENERATED ALWAYS.");
       }
       if (column.identity != 0 && insert.overriding == parser::Overriding::kUser) {
         bound.push_back(ColumnDefault(column));
@@ -325,16 +323,16 @@ void Binder::BindOnConflict(const parser::InsertStmt& insert, BoundInsert* out) 
   }
 }
 
-std::vector<std::pair<int, ExprPtr>> Binder::BindSetClause(
-    const std::vector<parser::Target>& set, const catalog::TableDescriptor& table, Scope* scope) {
+std::vector<std::pair<int, ExprPtr>> Binder::BindSetClause(const std::vector<parser::Target>& set,
+                                                           const catalog::TableDescriptor& table,
+                                                           Scope* scope) {
   std::vector<std::pair<int, ExprPtr>> out;
   std::set<int> seen;
   for (const parser::Target& target : set) {
     const int position = RequireColumn(table, target.name, target.location);
     const auto& column = table.columns[static_cast<size_t>(position)];
     if (!seen.insert(position).second) {
-      Fail("42601", "multiple assignments to same column \"" + target.name + "\"",
-           target.location);
+      Fail("42601", "multiple assignments to same column \"" + target.name + "\"", target.location);
     }
     if (target.expr->kind == parser::ExprKind::kDefault) {
       out.emplace_back(position, ColumnDefault(column));

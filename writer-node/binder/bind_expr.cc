@@ -82,9 +82,9 @@ bool IsNumber(std::string_view text) {
 ExprPtr Binder::ResolveUnknown(ExprPtr expr) {
   if (expr->type.oid != oid::kUnknown) return expr;
   const int location = expr->location;
-  return At(Check(sql::Coerce(std::move(expr), {oid::kText, -1}, sql::CastContext::kImplicit),
-                  location),
-            location);
+  return At(
+      Check(sql::Coerce(std::move(expr), {oid::kText, -1}, sql::CastContext::kImplicit), location),
+      location);
 }
 
 std::vector<ExprPtr> Binder::BindExprs(const std::vector<parser::ExprPtr>& list, Scope* scope,
@@ -170,8 +170,8 @@ ExprPtr Binder::BindParam(const parser::ParamRef& param) {
   return At(sql::MakeParam(static_cast<uint32_t>(slot), {param_types_[slot], -1}), param.location);
 }
 
-// Object names and moments are no constants of their type's input function: names are looked up here,
-// in this statement's catalog; 'now' is read when the statement runs.
+// Object names and moments are no constants of their type's input function: names are looked up
+// here, in this statement's catalog; 'now' is read when the statement runs.
 ExprPtr Binder::CastTo(ExprPtr expr, sql::Type type, int location) {
   if (IsUntypedLiteral(*expr)) {
     const std::string text(expr->value.string_value());
@@ -223,7 +223,7 @@ ExprPtr Binder::BindCast(const parser::CastExpr& cast, Scope* scope, Clause clau
 }
 
 ExprPtr Binder::BindBool(const parser::BoolExpr& expr, Scope* scope, Clause clause) {
-  const char* name = expr.op == parser::BoolOp::kAnd ? "AND"
+  const char* name = expr.op == parser::BoolOp::kAnd  ? "AND"
                      : expr.op == parser::BoolOp::kOr ? "OR"
                                                       : "NOT";
   std::vector<ExprPtr> args;
@@ -255,9 +255,9 @@ ExprPtr Binder::BindOperatorExpr(const parser::OperatorExpr& op, Scope* scope, C
   } else if (left != nullptr && IsUntypedLiteral(*left) && sql::IsArrayType(right->type.oid)) {
     left = CastTo(std::move(left), {right->type.oid, -1}, op.left->location);
   }
-  return At(Check(sql::BuildOperator(op.name.back(), std::move(left), std::move(right)),
-                  op.location),
-            op.location);
+  return At(
+      Check(sql::BuildOperator(op.name.back(), std::move(left), std::move(right)), op.location),
+      op.location);
 }
 
 ExprPtr Binder::BindRowComparison(const parser::OperatorExpr& op, Scope* scope, Clause clause) {
@@ -363,9 +363,9 @@ ExprPtr Binder::BindCaseExpr(const parser::CaseExpr& expr, Scope* scope, Clause 
   }
   ExprPtr otherwise =
       expr.otherwise == nullptr ? nullptr : BindExpr(*expr.otherwise, scope, clause);
-  return At(Check(sql::BuildCase(std::move(arg), std::move(whens), std::move(otherwise)),
-                  expr.location),
-            expr.location);
+  return At(
+      Check(sql::BuildCase(std::move(arg), std::move(whens), std::move(otherwise)), expr.location),
+      expr.location);
 }
 
 ExprPtr Binder::BindSubquery(const parser::SubqueryExpr& expr, Scope* scope, Clause clause) {
@@ -385,8 +385,9 @@ ExprPtr Binder::BindSubquery(const parser::SubqueryExpr& expr, Scope* scope, Cla
   }
   QueryPtr query = BindSelect(*expr.select, scope, false);
   if (expr.subquery_kind != parser::SubqueryKind::kExists && query->visible != 1) {
-    Fail("42601", query->visible > 1 && left != nullptr ? "subquery has too many columns"
-                                                        : "subquery must return only one column",
+    Fail("42601",
+         query->visible > 1 && left != nullptr ? "subquery has too many columns"
+                                               : "subquery must return only one column",
          expr.location);
   }
   const uint32_t slot = static_cast<uint32_t>(out_->subqueries.size());
@@ -465,7 +466,7 @@ ExprPtr Binder::BindRare(const parser::Expr& expr, Scope* scope, Clause clause) 
       auto out = std::make_unique<sql::Expr>(sql::ExprKind::kBooleanTest);
       out->type = {oid::kBool, -1};
       const int kind = static_cast<int>(test.test);
-      static constexpr const char* kNames[] = {"IS TRUE",     "IS NOT TRUE", "IS FALSE",
+      static constexpr const char* kNames[] = {"IS TRUE",      "IS NOT TRUE", "IS FALSE",
                                                "IS NOT FALSE", "IS UNKNOWN",  "IS NOT UNKNOWN"};
       out->negated = kind % 2 == 1;
       out->test = static_cast<sql::BooleanTest>(kind / 2);
@@ -498,8 +499,8 @@ ExprPtr Binder::BindRare(const parser::Expr& expr, Scope* scope, Clause clause) 
                  " because it does not support subscripting",
              location);
       }
-      ExprPtr index = Check(sql::Coerce(BindExpr(*subscript.index, scope, clause),
-                                        {oid::kInt4, -1}, sql::CastContext::kAssignment),
+      ExprPtr index = Check(sql::Coerce(BindExpr(*subscript.index, scope, clause), {oid::kInt4, -1},
+                                        sql::CastContext::kAssignment),
                             location);
       auto out = std::make_unique<sql::Expr>(sql::ExprKind::kSubscript);
       out->type = {sql::FindType(arg->type.oid)->element, -1};
@@ -515,8 +516,8 @@ ExprPtr Binder::BindRare(const parser::Expr& expr, Scope* scope, Clause clause) 
       }
       ExprPtr arg = ResolveUnknown(BindExpr(*collate.arg, scope, clause));
       if (!sql::IsStringType(arg->type.oid)) {
-        Fail("42804",
-             "collations are not supported by type " + sql::FormatType(arg->type.oid), location);
+        Fail("42804", "collations are not supported by type " + sql::FormatType(arg->type.oid),
+             location);
       }
       return arg;  // every collation here is "C"
     }
@@ -558,8 +559,7 @@ ExprPtr Binder::ColumnDefault(const catalog::ColumnDescriptor& column) {
       Fail("XX000", "the sequence of column \"" + column.name + "\" is missing");
     }
     std::vector<ExprPtr> args;
-    args.push_back(
-        sql::MakeConst({oid::kRegclass, -1}, sql::Datum::Int(sequence->oid)));
+    args.push_back(sql::MakeConst({oid::kRegclass, -1}, sql::Datum::Int(sequence->oid)));
     value = Check(sql::BuildCall("nextval", std::move(args)), -1);
   } else {
     return sql::MakeNull(type);

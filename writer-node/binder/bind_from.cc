@@ -55,7 +55,8 @@ FromPtr Binder::TableFrom(const catalog::TablePtr& table, const std::string& ali
   from->table = table;
   from->alias = alias.empty() ? table->name : alias;
   for (const catalog::ColumnDescriptor& column : table->columns) {
-    from->columns.push_back({NewColumn(owner, from->alias + "." + column.name), column.name,
+    from->columns.push_back({NewColumn(owner, from->alias + "." + column.name),
+                             column.name,
                              {column.type_oid, column.typmod}});
   }
   NoteTable(table);
@@ -111,8 +112,8 @@ FromPtr Binder::BindFromTable(const parser::FromTable& item, Scope* scope, Query
   return from;
 }
 
-// A WITH query is bound anew at each reference. That is the same as running it once, unless it calls
-// a volatile function.
+// A WITH query is bound anew at each reference. That is the same as running it once, unless it
+// calls a volatile function.
 FromPtr Binder::BindCte(const parser::FromTable& item, CteEntry* entry, Scope* cte_scope,
                         Scope* scope, Query* query) {
   const parser::CommonTable& table = *entry->table;
@@ -124,8 +125,7 @@ FromPtr Binder::BindCte(const parser::FromTable& item, CteEntry* entry, Scope* c
   auto from = std::make_unique<From>();
   from->kind = FromKind::kSubquery;
   from->alias = item.alias.name.empty() ? table.name : item.alias.name;
-  from->query =
-      BindSelect(static_cast<const parser::SelectStmt&>(*table.statement), &body, false);
+  from->query = BindSelect(static_cast<const parser::SelectStmt&>(*table.statement), &body, false);
   if (++entry->references > 1 && volatile_calls_ != volatile_before) {
     Unsupported("a WITH query that calls a volatile function and is used more than once",
                 item.location);
@@ -266,8 +266,8 @@ FromPtr Binder::BindFromJoin(const parser::FromJoin& item, Scope* scope, Query* 
   return join;
 }
 
-// JOIN USING and NATURAL: the named columns are equal, and * and bare names see one of each pair (the
-// side that is never NULL-extended).
+// JOIN USING and NATURAL: the named columns are equal, and * and bare names see one of each pair
+// (the side that is never NULL-extended).
 void Binder::MergeUsing(const parser::FromJoin& item, size_t left_begin, size_t right_begin,
                         From* join, Scope* scope) {
   auto& columns = scope->unqualified;
@@ -312,9 +312,9 @@ void Binder::MergeUsing(const parser::FromJoin& item, size_t left_begin, size_t 
     if (item.type == parser::JoinType::kFull) {
       Unsupported("FULL JOIN with USING or NATURAL", item.location);
     }
-    equalities.push_back(Check(sql::BuildOperator("=", sql::MakeColumn(l.id, l.type),
-                                                  sql::MakeColumn(r.id, r.type)),
-                               item.location));
+    equalities.push_back(
+        Check(sql::BuildOperator("=", sql::MakeColumn(l.id, l.type), sql::MakeColumn(r.id, r.type)),
+              item.location));
     merged.push_back(item.type == parser::JoinType::kRight ? r : l);
   }
   columns.resize(left_begin);

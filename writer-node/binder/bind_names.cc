@@ -130,10 +130,9 @@ void Binder::ExpandStar(const parser::ColumnRef& ref, Scope* scope,
 
 sql::Type Binder::ResolveType(const parser::TypeName& type) {
   const std::string text = parser::NameText(type.names);
-  const bool known_schema = type.names.size() == 1 ||
-                            (type.names.size() == 2 && type.names[0] == "pg_catalog");
-  const sql::TypeInfo* info =
-      known_schema ? sql::FindType(TypeAlias(type.names.back())) : nullptr;
+  const bool known_schema =
+      type.names.size() == 1 || (type.names.size() == 2 && type.names[0] == "pg_catalog");
+  const sql::TypeInfo* info = known_schema ? sql::FindType(TypeAlias(type.names.back())) : nullptr;
   if (info == nullptr) Fail("42704", "type \"" + text + "\" does not exist", type.location);
   sql::Type out{info->oid, -1};
   if (!type.modifiers.empty()) {
@@ -150,8 +149,9 @@ sql::Type Binder::ResolveType(const parser::TypeName& type) {
 
 void Binder::CheckCatalogName(const parser::RelationName& name) {
   if (!name.catalog.empty() && name.catalog != catalog_.database().name) {
-    Fail("0A000", "cross-database references are not implemented: \"" + name.catalog + "." +
-                      name.schema + "." + name.name + "\"",
+    Fail("0A000",
+         "cross-database references are not implemented: \"" + name.catalog + "." + name.schema +
+             "." + name.name + "\"",
          name.location);
   }
 }

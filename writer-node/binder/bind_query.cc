@@ -188,7 +188,8 @@ void Binder::BindTargets(const SelectStmt& select, Scope* scope, Query* query) {
   }
 }
 
-// SELECT f(...) of a set-returning function is a LATERAL item of FROM, as long as it is the only one.
+// SELECT f(...) of a set-returning function is a LATERAL item of FROM, as long as it is the only
+// one.
 bool Binder::BindSetReturningTarget(const parser::Target& target, Scope* scope, Query* query,
                                     OutputColumn* out) {
   if (target.expr->kind != parser::ExprKind::kFunction) return false;
@@ -236,8 +237,8 @@ void Binder::BindValuesClause(const SelectStmt& select, Scope* scope, Query* que
     }
     OutputColumn output;
     output.name = "column" + std::to_string(i + 1);
-    const bool unknown = std::all_of(types.begin(), types.end(),
-                                     [](sql::TypeOid t) { return t == oid::kUnknown; });
+    const bool unknown =
+        std::all_of(types.begin(), types.end(), [](sql::TypeOid t) { return t == oid::kUnknown; });
     if (unknown && keep_unknown) {
       output.type = {oid::kUnknown, -1};
     } else {
@@ -245,9 +246,9 @@ void Binder::BindValuesClause(const SelectStmt& select, Scope* scope, Query* que
                      same_typmod ? query->values[0][i]->type.typmod : -1};
       for (auto& row : query->values) {
         const int location = row[i]->location;
-        row[i] = Check(sql::Coerce(std::move(row[i]), {output.type.oid, -1},
-                                   sql::CastContext::kImplicit),
-                       location);
+        row[i] = Check(
+            sql::Coerce(std::move(row[i]), {output.type.oid, -1}, sql::CastContext::kImplicit),
+            location);
       }
     }
     query->outputs.push_back(std::move(output));
@@ -266,8 +267,7 @@ void Binder::CoerceOutputs(Query* query, const std::vector<sql::Type>& types) {
     const auto coerce = [&](ExprPtr* expr) {
       const int location = (*expr)->location;
       if ((*expr)->type.oid == target.oid) return;
-      *expr =
-          Check(sql::Coerce(std::move(*expr), target, sql::CastContext::kImplicit), location);
+      *expr = Check(sql::Coerce(std::move(*expr), target, sql::CastContext::kImplicit), location);
     };
     if (output.expr != nullptr) coerce(&output.expr);
     for (auto& row : query->values) coerce(&row[i]);
@@ -347,8 +347,8 @@ void Binder::BindGroupBy(const SelectStmt& select, Scope* scope, Query* query) {
   }
 }
 
-// When a table's whole primary key is grouped by, its other columns depend on it: they become keys too,
-// which changes no group.
+// When a table's whole primary key is grouped by, its other columns depend on it: they become keys
+// too, which changes no group.
 void Binder::AddDependentKeys(Scope* scope, Query* query) {
   std::set<int> grouped;
   for (const GroupKey& key : query->group_by) {
@@ -466,8 +466,7 @@ void Binder::BindOrderBy(const SelectStmt& select, Scope* scope, Query* query) {
     spec.nulls_first = NullsFirst(item);
     const sql::TypeOid type = query->outputs[static_cast<size_t>(spec.output)].type.oid;
     if (sql::LessThanOf(type) == nullptr && type != oid::kUnknown) {
-      Fail("42883",
-           "could not identify an ordering operator for type " + sql::FormatType(type),
+      Fail("42883", "could not identify an ordering operator for type " + sql::FormatType(type),
            item.expr->location, "Use an explicit ordering operator or modify the query.");
     }
     query->order_by.push_back(spec);
@@ -528,7 +527,8 @@ void Binder::BindLocking(const SelectStmt& select, Scope* scope, Query* query) {
         if (relation.alias == name.name) found = &relation;
       }
       if (found == nullptr) {
-        Fail("42P01", "relation \"" + name.name + "\" in FOR UPDATE clause not found in FROM clause",
+        Fail("42P01",
+             "relation \"" + name.name + "\" in FOR UPDATE clause not found in FROM clause",
              name.location);
       }
       relations.push_back(found);

@@ -1,8 +1,9 @@
 // The binder: from the parser's tree to bound statements.
 //
-// Resolves names against one CatalogSnapshot, finds types, functions, operators and casts, infers the
-// types of parameters, and checks what can be checked without data. Pure: no I/O, no clock; safe to
-// call from several threads. Errors carry PostgreSQL's SQLSTATE, message text, hint and position.
+// Resolves names against one CatalogSnapshot, finds types, functions, operators and casts, infers
+// the types of parameters, and checks what can be checked without data. Pure: no I/O, no clock;
+// safe to call from several threads. Errors carry PostgreSQL's SQLSTATE, message text, hint and
+// position.
 #pragma once
 
 #include <memory>
@@ -20,8 +21,8 @@ namespace borealis::binder {
 
 struct BindOptions {
   catalog::SnapshotPtr catalog;
-  // Schemas for unqualified names, in order, without "$user"; pg_catalog is searched first unless it is
-  // named here.
+  // Schemas for unqualified names, in order, without "$user"; pg_catalog is searched first unless
+  // it is named here.
   std::vector<std::string> search_path = {"public"};
   // $1..: the types a client gave; 0 for "infer". Longer than needed is fine.
   std::vector<uint32_t> param_types;
@@ -34,9 +35,9 @@ struct BindOptions {
 sql::SqlResult<std::unique_ptr<Statement>> Bind(const parser::Statement& statement,
                                                 const BindOptions& options);
 
-// "COPY t (columns) FROM STDIN" as INSERT INTO t (columns) VALUES ($1, $2, ...), whose parameters have
-// their columns' types (statement->param_types; typmods in BoundCopy::column_types): run it for each
-// line with the fields as parameters. "COPY t TO" and "COPY (query) TO" as a query.
+// "COPY t (columns) FROM STDIN" as INSERT INTO t (columns) VALUES ($1, $2, ...), whose parameters
+// have their columns' types (statement->param_types; typmods in BoundCopy::column_types): run it
+// for each line with the fields as parameters. "COPY t TO" and "COPY (query) TO" as a query.
 sql::SqlResult<BoundCopy> BindCopy(const parser::CopyStmt& statement, const BindOptions& options);
 
 // CREATE TABLE and its like: checked against the catalog as far as names and types go.
@@ -45,7 +46,8 @@ sql::SqlResult<BoundDdl> BindDdl(const parser::Statement& statement, const BindO
 bool IsDdl(const parser::Statement& statement);
 
 // An expression without columns or parameters, e.g. an argument of EXECUTE; cast to `target` by
-// assignment rules when it is given (oid 0: the expression's own type, text for an unknown literal).
+// assignment rules when it is given (oid 0: the expression's own type, text for an unknown
+// literal).
 sql::SqlResult<ExprPtr> BindConstant(const parser::Expr& expr, const sql::Type& target,
                                      const BindOptions& options);
 

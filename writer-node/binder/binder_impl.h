@@ -80,8 +80,8 @@ struct Scope {
   explicit Scope(Scope* outer) : parent(outer) {}
   Scope* parent;
   std::vector<ScopeRelation> relations;
-  // What a name without a relation, and *, may mean: the relations' columns with those merged by USING
-  // once.
+  // What a name without a relation, and *, may mean: the relations' columns with those merged by
+  // USING once.
   std::vector<ScopeColumn> unqualified;
   std::vector<CteEntry>* ctes = nullptr;  // visible from here inwards
   size_t cte_limit = 0;                   // the first so many of them

@@ -30,15 +30,15 @@ std::string DescribeStatement(const Statement& s) {
   } else if (s.insert != nullptr) {
     for (size_t i = 0; i < s.insert->values.size(); ++i) {
       if (s.insert->values[i] == nullptr) continue;
-      out += (out.empty() ? "insert: " : ", ") + s.insert->table->columns[i].name + " := " +
-             sql::ToString(*s.insert->values[i]);
+      out += (out.empty() ? "insert: " : ", ") + s.insert->table->columns[i].name +
+             " := " + sql::ToString(*s.insert->values[i]);
     }
     out += "\nreturning: " + Describe(s.insert->returning, s.insert->returning.size());
   } else if (s.update != nullptr) {
     for (const auto& [position, expr] : s.update->set) {
       out += (out.empty() ? "update: " : ", ") +
-             s.update->from[0]->table->columns[static_cast<size_t>(position)].name + " := " +
-             sql::ToString(*expr);
+             s.update->from[0]->table->columns[static_cast<size_t>(position)].name +
+             " := " + sql::ToString(*expr);
     }
     out += "\nreturning: " + Describe(s.update->returning, s.update->returning.size());
   } else {

@@ -1,12 +1,13 @@
 // Bound statements: names resolved, types known, not yet planned.
 //
 // Columns. Every column that a statement can see gets a number of its own, unique in the statement
-// (BoundColumn::id): one for each column of each FROM item, each aggregate, each group key. An sql::Expr
-// of a bound statement reads a column by that number in its column slot, at whatever depth of sub-select
-// it stands: a sub-select is correlated when it reads a number of an outer query. The planner replaces
-// the numbers by slots and internal parameters.
+// (BoundColumn::id): one for each column of each FROM item, each aggregate, each group key. An
+// sql::Expr of a bound statement reads a column by that number in its column slot, at whatever
+// depth of sub-select it stands: a sub-select is correlated when it reads a number of an outer
+// query. The planner replaces the numbers by slots and internal parameters.
 //
-// Sub-selects in expressions stand in Statement::subqueries; the expression names one by its position.
+// Sub-selects in expressions stand in Statement::subqueries; the expression names one by its
+// position.
 #pragma once
 
 #include <memory>
@@ -145,9 +146,10 @@ struct BoundCheck {
 struct BoundInsert {
   catalog::TablePtr table;
   std::string alias;
-  QueryPtr source;                       // null: one row of no columns
+  QueryPtr source;                          // null: one row of no columns
   std::vector<BoundColumn> source_columns;  // ids of the source's visible outputs
-  std::vector<ExprPtr> values;           // for each column of the table, over source_columns; null: hidden row id
+  std::vector<ExprPtr>
+      values;  // for each column of the table, over source_columns; null: hidden row id
   std::vector<BoundColumn> new_columns;  // ids of the inserted (or updated) row
   std::vector<BoundCheck> checks;
   ConflictAction on_conflict = ConflictAction::kError;
@@ -188,9 +190,9 @@ struct Statement {
   std::vector<std::string> search_path;
   // Every stored table it names, and those of foreign keys that its changes must look at.
   std::vector<catalog::TablePtr> tables;
-  std::vector<catalog::InboundForeignKey> inbound;     // of the changed table
-  std::vector<catalog::TablePtr> outbound_parents;     // parallel to the changed table's constraints;
-                                                       // null where it is no foreign key
+  std::vector<catalog::InboundForeignKey> inbound;  // of the changed table
+  std::vector<catalog::TablePtr> outbound_parents;  // parallel to the changed table's constraints;
+                                                    // null where it is no foreign key
 };
 
 }  // namespace borealis::binder

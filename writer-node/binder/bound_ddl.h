@@ -80,8 +80,8 @@ struct BoundTruncate {
 // Command tags: "CREATE TABLE", "DROP INDEX", ...
 struct BoundDdl {
   std::string tag;
-  std::variant<catalog::NewTable, catalog::NewIndex, catalog::NewSequence, BoundDrop, BoundAlterTable,
-               BoundRename, BoundTruncate>
+  std::variant<catalog::NewTable, catalog::NewIndex, catalog::NewSequence, BoundDrop,
+               BoundAlterTable, BoundRename, BoundTruncate>
       action;
 };
 
@@ -102,9 +102,9 @@ struct CopyOptions {
 struct BoundCopy {
   bool from = false;
   CopyOptions options;
-  std::vector<std::string> columns;  // of the table, in the order of the fields
+  std::vector<std::string> columns;     // of the table, in the order of the fields
   std::vector<sql::Type> column_types;  // of the fields
-  catalog::TablePtr table;           // null for COPY (query)
+  catalog::TablePtr table;              // null for COPY (query)
   // from: an INSERT whose source is `columns.size()` values; else a SELECT.
   std::unique_ptr<Statement> statement;
 };

@@ -177,8 +177,7 @@ class TestCatalog {
       columns.push_back(column.name);
       name += "_" + column.name;
     }
-    auto index =
-        Index(&table, make.name.empty() ? name + "_idx" : make.name, columns, make.unique);
+    auto index = Index(&table, make.name.empty() ? name + "_idx" : make.name, columns, make.unique);
     for (size_t i = 0; i < make.columns.size(); ++i) {
       index.columns[i].descending = make.columns[i].descending;
       index.columns[i].nulls_first = make.columns[i].nulls_first;

@@ -1,9 +1,9 @@
 // The one interface through which transactions read committed rows at a version.
 //
-// This version passes every read on to the storage members. Later it keeps key ranges with their recent
-// versions: a miss registers the range as loading at stream position p, fetches all versions in
-// [oldest local snapshot, p] and queues later batches of the stream meanwhile, so what it holds is exact
-// (protocol of reads, docs/design/transactions.md). Users of this header will not change.
+// This version passes every read on to the storage members. Later it keeps key ranges with their
+// recent versions: a miss registers the range as loading at stream position p, fetches all versions
+// in [oldest local snapshot, p] and queues later batches of the stream meanwhile, so what it holds
+// is exact (protocol of reads, docs/design/transactions.md). Users of this header will not change.
 //
 // Threads: the writer's loop; calls block the calling fiber.
 #pragma once

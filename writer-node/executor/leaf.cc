@@ -76,8 +76,8 @@ class FunctionScanOp final : public Operator {
       args.push_back(std::move(value));
     }
     if (node_.function->strict && null_argument) return {};
-    SQL_ASSIGN_OR_RETURN(
-        rows_, sql::OpenTableFunction(*node_.function, std::move(args), node_.arg_types));
+    SQL_ASSIGN_OR_RETURN(rows_,
+                         sql::OpenTableFunction(*node_.function, std::move(args), node_.arg_types));
     return {};
   }
 

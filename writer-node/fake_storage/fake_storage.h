@@ -1,9 +1,9 @@
-// A test double of the storage members: one FakeCluster holds the versioned rows and certifies with the real rules
-// (all kinds of access, ranges, exactly-once, fencing), in memory and without a log; each FakeStorage is one
-// writer's view of it. Only for tests; never linked into a program.
+// A test double of the storage members: one FakeCluster holds the versioned rows and certifies with
+// the real rules (all kinds of access, ranges, exactly-once, fencing), in memory and without a log;
+// each FakeStorage is one writer's view of it. Only for tests; never linked into a program.
 //
-// Everything on one loop. Commits are certified inside the call; the stream of each writer follows at once, or
-// when the test says so (HoldStream), which makes stale local snapshots reproducible.
+// Everything on one loop. Commits are certified inside the call; the stream of each writer follows
+// at once, or when the test says so (HoldStream), which makes stale local snapshots reproducible.
 #pragma once
 
 #include <functional>
@@ -73,7 +73,8 @@ class FakeStorage : public storage_client::Storage {
   ~FakeStorage() override;
 
   // ---- what a test can do
-  // While held, local_version() stays and observers hear nothing; releasing delivers all that is due.
+  // While held, local_version() stays and observers hear nothing; releasing delivers all that is
+  // due.
   void HoldStream(bool hold);
   // ReadIndex, reads and commits (before they are sent) fail with kUnavailable.
   void SetUnavailable(bool unavailable) { unavailable_ = unavailable; }
@@ -124,7 +125,8 @@ class FakeStorage : public storage_client::Storage {
   env::FiberEvent advanced_;
 };
 
-// Runs the body in a fiber of a loop of its own and waits for its end: for tests of code that blocks fibers.
+// Runs the body in a fiber of a loop of its own and waits for its end: for tests of code that
+// blocks fibers.
 void RunInFiber(const std::function<void(env::Loop&)>& body);
 
 }  // namespace borealis::fake_storage

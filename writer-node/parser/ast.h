@@ -1,9 +1,9 @@
 // The abstract syntax of one SQL statement, as the rest of the writer sees it.
 //
 // PostgreSQL 15's grammar makes a raw C tree; parser.cc turns it into these types, so that nothing
-// else depends on libpg_query or on PostgreSQL's headers. Names are as the grammar left them: folded
-// to lower case unless quoted, never resolved. Every node is owned by its parent; the tree is
-// immutable once Parse has returned it and may then be read by several threads.
+// else depends on libpg_query or on PostgreSQL's headers. Names are as the grammar left them:
+// folded to lower case unless quoted, never resolved. Every node is owned by its parent; the tree
+// is immutable once Parse has returned it and may then be read by several threads.
 //
 // `location` is the byte offset of the construct in the text that was given to Parse (the whole
 // string, also when it holds several statements), or -1 where the grammar keeps none.
@@ -36,9 +36,9 @@ std::string NameText(const QualifiedName& name);
 
 // A type as written: varchar(10), pg_catalog.int4, text[].
 struct TypeName {
-  QualifiedName names;         // the grammar writes built-in spellings as pg_catalog.<internal name>
+  QualifiedName names;  // the grammar writes built-in spellings as pg_catalog.<internal name>
   std::vector<int32_t> modifiers;  // varchar(10): {10}; numeric(10,2): {10, 2}; empty: none
-  int array_dimensions = 0;    // text[][]: 2
+  int array_dimensions = 0;        // text[][]: 2
   int location = -1;
 };
 
@@ -94,8 +94,8 @@ enum class ConstantKind : uint8_t { kNull, kBoolean, kInteger, kNumeric, kString
 struct Constant final : Expr {
   explicit Constant(int loc) : Expr(ExprKind::kConstant, loc) {}
   ConstantKind constant_kind = ConstantKind::kNull;
-  int32_t integer = 0;   // kInteger (fits int4); kBoolean: 0 or 1
-  std::string text;      // kNumeric: digits as written (may be an int8); kString; kBitString: "b101"
+  int32_t integer = 0;  // kInteger (fits int4); kBoolean: 0 or 1
+  std::string text;     // kNumeric: digits as written (may be an int8); kString; kBitString: "b101"
 };
 
 struct CastExpr final : Expr {
@@ -164,7 +164,12 @@ struct NullTest final : Expr {
 };
 
 enum class BooleanTestKind : uint8_t {
-  kIsTrue, kIsNotTrue, kIsFalse, kIsNotFalse, kIsUnknown, kIsNotUnknown
+  kIsTrue,
+  kIsNotTrue,
+  kIsFalse,
+  kIsNotFalse,
+  kIsUnknown,
+  kIsNotUnknown
 };
 struct BooleanTest final : Expr {
   explicit BooleanTest(int loc) : Expr(ExprKind::kBooleanTest, loc) {}
@@ -465,7 +470,15 @@ struct Option {
 
 enum class ForeignAction : uint8_t { kNoAction, kRestrict, kCascade, kSetNull, kSetDefault };
 enum class ConstraintKind : uint8_t {
-  kNotNull, kNull, kDefault, kCheck, kPrimaryKey, kUnique, kForeignKey, kIdentity, kGenerated
+  kNotNull,
+  kNull,
+  kDefault,
+  kCheck,
+  kPrimaryKey,
+  kUnique,
+  kForeignKey,
+  kIdentity,
+  kGenerated
 };
 struct SequenceOptions {
   std::optional<int64_t> start, increment, min_value, max_value, cache, restart;
@@ -488,7 +501,7 @@ struct ConstraintDef {
   bool deferrable = false;
   bool initially_deferred = false;
   bool not_valid = false;
-  RelationName references;              // kForeignKey
+  RelationName references;               // kForeignKey
   std::vector<std::string> ref_columns;  // empty: the primary key
   ForeignAction on_delete = ForeignAction::kNoAction;
   ForeignAction on_update = ForeignAction::kNoAction;
@@ -542,13 +555,13 @@ enum class AlterAction : uint8_t {
 };
 struct AlterCommand {
   AlterAction action = AlterAction::kAddColumn;
-  std::string name;         // the column or constraint
-  bool if_exists = false;   // DROP ... IF EXISTS
+  std::string name;        // the column or constraint
+  bool if_exists = false;  // DROP ... IF EXISTS
   bool if_not_exists = false;
   bool cascade = false;
-  ColumnDef column;         // kAddColumn; kAlterType: the type
+  ColumnDef column;          // kAddColumn; kAlterType: the type
   ConstraintDef constraint;  // kAddConstraint
-  ExprPtr expr;             // kSetDefault; kAlterType: USING
+  ExprPtr expr;              // kSetDefault; kAlterType: USING
   std::string expr_text;
   std::vector<Option> options;
   std::string owner;
@@ -615,7 +628,12 @@ struct TruncateStmt final : Statement {
 };
 
 enum class TransactionKind : uint8_t {
-  kBegin, kCommit, kRollback, kSavepoint, kRelease, kRollbackTo
+  kBegin,
+  kCommit,
+  kRollback,
+  kSavepoint,
+  kRelease,
+  kRollbackTo
 };
 enum class Isolation : uint8_t { kReadUncommitted, kReadCommitted, kRepeatableRead, kSerializable };
 struct TransactionModes {
@@ -626,19 +644,19 @@ struct TransactionModes {
 struct TransactionStmt final : Statement {
   TransactionStmt() : Statement(StatementKind::kTransaction) {}
   TransactionKind what = TransactionKind::kBegin;
-  bool start = false;        // START TRANSACTION (another command tag)
-  bool chain = false;        // AND CHAIN
+  bool start = false;  // START TRANSACTION (another command tag)
+  bool chain = false;  // AND CHAIN
   std::string savepoint;
-  TransactionModes modes;    // kBegin
+  TransactionModes modes;  // kBegin
 };
 
 enum class SetKind : uint8_t {
-  kValue,             // SET name = values
-  kDefault,           // SET name TO DEFAULT
-  kReset,             // RESET name
-  kResetAll,          // RESET ALL
-  kTransaction,       // SET TRANSACTION modes
-  kSessionDefaults,   // SET SESSION CHARACTERISTICS AS TRANSACTION modes
+  kValue,            // SET name = values
+  kDefault,          // SET name TO DEFAULT
+  kReset,            // RESET name
+  kResetAll,         // RESET ALL
+  kTransaction,      // SET TRANSACTION modes
+  kSessionDefaults,  // SET SESSION CHARACTERISTICS AS TRANSACTION modes
 };
 struct SetStmt final : Statement {
   SetStmt() : Statement(StatementKind::kSet) {}

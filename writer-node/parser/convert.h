@@ -2,8 +2,8 @@
 //
 // A Converter walks the tree of one statement. What we do not support is thrown as a ParseFailure
 // (caught in parser.cc; nothing leaves the module), always naming the feature. Every recursive step
-// passes Enter, so that the depth is bounded whatever the grammar accepted: the grammar itself keeps
-// its stack on the heap and makes trees of any height.
+// passes Enter, so that the depth is bounded whatever the grammar accepted: the grammar itself
+// keeps its stack on the heap and makes trees of any height.
 #pragma once
 
 #include <string>
@@ -32,7 +32,9 @@ template <typename T>
 const T* As(const void* node) {
   return static_cast<const T*>(node);
 }
-inline ::NodeTag Tag(const void* node) { return static_cast<const ::Node*>(node)->type; }
+inline ::NodeTag Tag(const void* node) {
+  return static_cast<const ::Node*>(node)->type;
+}
 
 // fn(const T*) for each element of a pointer list (null is the empty list).
 template <typename T, typename Fn>
@@ -40,8 +42,12 @@ void ForEach(const ::List* list, Fn&& fn) {
   const int n = list == nullptr ? 0 : list->length;
   for (int i = 0; i < n; ++i) fn(static_cast<const T*>(list->elements[i].ptr_value));
 }
-inline int Length(const ::List* list) { return list == nullptr ? 0 : list->length; }
-inline std::string Text(const char* text) { return text == nullptr ? std::string() : text; }
+inline int Length(const ::List* list) {
+  return list == nullptr ? 0 : list->length;
+}
+inline std::string Text(const char* text) {
+  return text == nullptr ? std::string() : text;
+}
 
 class Converter {
  public:

@@ -88,9 +88,11 @@ SequenceOptions Converter::ConvertSequenceOptions(const ::List* options) {
     } else if (name == "increment") {
       out.increment = IntegerOption(option);
     } else if (name == "minvalue") {
-      option->arg == nullptr ? void(out.no_min = true) : void(out.min_value = IntegerOption(option));
+      option->arg == nullptr ? void(out.no_min = true)
+                             : void(out.min_value = IntegerOption(option));
     } else if (name == "maxvalue") {
-      option->arg == nullptr ? void(out.no_max = true) : void(out.max_value = IntegerOption(option));
+      option->arg == nullptr ? void(out.no_max = true)
+                             : void(out.max_value = IntegerOption(option));
     } else if (name == "cache") {
       out.cache = IntegerOption(option);
     } else if (name == "cycle") {

@@ -445,10 +445,10 @@ SortItem Converter::ConvertSort(const ::SortBy* node) {
   if (node->sortby_dir == SORTBY_USING) Unsupported("ORDER BY ... USING", node->location);
   out.expr = Expression(node->node);
   out.descending = node->sortby_dir == SORTBY_DESC;
-  out.nulls = node->sortby_nulls == SORTBY_NULLS_FIRST
-                  ? NullsOrder::kFirst
-                  : (node->sortby_nulls == SORTBY_NULLS_LAST ? NullsOrder::kLast
-                                                             : NullsOrder::kDefault);
+  out.nulls =
+      node->sortby_nulls == SORTBY_NULLS_FIRST
+          ? NullsOrder::kFirst
+          : (node->sortby_nulls == SORTBY_NULLS_LAST ? NullsOrder::kLast : NullsOrder::kDefault);
   return out;
 }
 

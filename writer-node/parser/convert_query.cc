@@ -130,9 +130,8 @@ SelectPtr Converter::ConvertSelect(const ::SelectStmt* node) {
 void Converter::ConvertPlainSelect(const ::SelectStmt* node, SelectStmt* out) {
   if (node->intoClause != nullptr) Unsupported("SELECT INTO");
   if (node->windowClause != nullptr) Unsupported("the WINDOW clause");
-  ForEach<::List>(node->valuesLists, [&](const ::List* row) {
-    out->values.push_back(Expressions(row));
-  });
+  ForEach<::List>(node->valuesLists,
+                  [&](const ::List* row) { out->values.push_back(Expressions(row)); });
   if (node->distinctClause != nullptr) {
     out->distinct = true;
     if (linitial(node->distinctClause) != nullptr) {
@@ -261,10 +260,10 @@ StatementPtr Converter::ConvertInsert(const ::InsertStmt* node) {
     out->columns.push_back({Text(column->name), column->location});
   });
   if (node->selectStmt != nullptr) out->source = SelectOf(node->selectStmt);
-  out->overriding = node->override == OVERRIDING_USER_VALUE
-                        ? Overriding::kUser
-                        : (node->override == OVERRIDING_SYSTEM_VALUE ? Overriding::kSystem
-                                                                     : Overriding::kNone);
+  out->overriding =
+      node->override == OVERRIDING_USER_VALUE
+          ? Overriding::kUser
+          : (node->override == OVERRIDING_SYSTEM_VALUE ? Overriding::kSystem : Overriding::kNone);
   if (node->onConflictClause != nullptr) {
     out->on_conflict = ConvertOnConflict(node->onConflictClause);
   }

@@ -8,12 +8,13 @@
 
 namespace borealis::parser {
 
-// SQL that ParseExpression reads back as an equal tree. Operators carry parentheses, names are quoted
-// where needed. A sub-select has no text of its own: "(SELECT NULL)" stands for it (neither a default nor
-// a check may hold one, and the binder refuses it).
+// SQL that ParseExpression reads back as an equal tree. Operators carry parentheses, names are
+// quoted where needed. A sub-select has no text of its own: "(SELECT NULL)" stands for it (neither
+// a default nor a check may hold one, and the binder refuses it).
 std::string ExprText(const Expr& expr);
 
-// An identifier, in double quotes unless it is a lower-case word that is no key word of the grammar.
+// An identifier, in double quotes unless it is a lower-case word that is no key word of the
+// grammar.
 std::string QuoteIdentifier(std::string_view name);
 // 'text' with quotes doubled; E'...' when it holds a backslash.
 std::string QuoteLiteral(std::string_view text);

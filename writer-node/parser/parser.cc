@@ -113,8 +113,8 @@ int SkipBlank(std::string_view text, int at) {
 
 ParsedStatement ConvertRaw(const ::RawStmt* raw, std::string_view text) {
   ParsedStatement out;
-  const int end = raw->stmt_len == 0 ? static_cast<int>(text.size())
-                                     : raw->stmt_location + raw->stmt_len;
+  const int end =
+      raw->stmt_len == 0 ? static_cast<int>(text.size()) : raw->stmt_location + raw->stmt_len;
   out.location = SkipBlank(text, raw->stmt_location);
   std::string_view part = text.substr(out.location, end - out.location);
   while (!part.empty() && (part.back() == ' ' || (part.back() >= '\t' && part.back() <= '\r'))) {

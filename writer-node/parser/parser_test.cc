@@ -14,10 +14,10 @@ namespace {
 
 const char* KindName(StatementKind kind) {
   static const char* const kNames[] = {
-      "select",      "insert",  "update",   "delete",     "create table",    "drop",
-      "alter table", "rename",  "index",    "create seq", "alter seq",       "truncate",
-      "transaction", "set",     "show",     "prepare",    "execute",         "deallocate",
-      "declare",     "fetch",   "close",    "discard",    "copy",            "vacuum",
+      "select",      "insert",  "update",   "delete",     "create table", "drop",
+      "alter table", "rename",  "index",    "create seq", "alter seq",    "truncate",
+      "transaction", "set",     "show",     "prepare",    "execute",      "deallocate",
+      "declare",     "fetch",   "close",    "discard",    "copy",         "vacuum",
       "checkpoint",  "explain", "add role", "alter role", "drop role"};
   return kNames[static_cast<int>(kind)];
 }
@@ -59,14 +59,15 @@ TEST(ParserTest, Goldens) {
   });
 }
 
-// The library was built with its own copy of PostgreSQL's headers. If its node tags or the layout of
-// what we read differed from the headers that we compile against, this would show.
+// The library was built with its own copy of PostgreSQL's headers. If its node tags or the layout
+// of what we read differed from the headers that we compile against, this would show.
 TEST(ParserTest, TheLibrarysTreeHasTheLayoutOfOurHeaders) {
   void* context = pg_query_enter_memory_context();
   auto raw = pg_query_raw_parse(
       "SELECT DISTINCT a.b AS c, 7 FROM s.t AS a WHERE x = $3 GROUP BY d HAVING e ORDER BY f DESC "
       "LIMIT 1 OFFSET 2 FOR UPDATE; CREATE UNIQUE INDEX i ON t (k); "
-      "CREATE TABLE IF NOT EXISTS t (a int CONSTRAINT n NOT NULL REFERENCES p (q) ON DELETE CASCADE)");
+      "CREATE TABLE IF NOT EXISTS t (a int CONSTRAINT n NOT NULL REFERENCES p (q) ON DELETE "
+      "CASCADE)");
   ASSERT_EQ(raw.error, nullptr);
   auto* list = static_cast<::List*>(raw.tree);
   ASSERT_EQ(list->type, T_List);
@@ -99,12 +100,12 @@ TEST(ParserTest, TheLibrarysTreeHasTheLayoutOfOurHeaders) {
   EXPECT_EQ(select->lockingClause->length, 1);
   EXPECT_EQ(select->op, SETOP_NONE);
   EXPECT_EQ(static_cast<int>(select->limitOption), kLibraryLimitCount);
-  auto* index = reinterpret_cast<::IndexStmt*>(
-      static_cast<::RawStmt*>(list->elements[1].ptr_value)->stmt);
+  auto* index =
+      reinterpret_cast<::IndexStmt*>(static_cast<::RawStmt*>(list->elements[1].ptr_value)->stmt);
   ASSERT_EQ(index->type, T_IndexStmt);
   EXPECT_TRUE(index->unique);
-  auto* create = reinterpret_cast<::CreateStmt*>(
-      static_cast<::RawStmt*>(list->elements[2].ptr_value)->stmt);
+  auto* create =
+      reinterpret_cast<::CreateStmt*>(static_cast<::RawStmt*>(list->elements[2].ptr_value)->stmt);
   ASSERT_EQ(create->type, T_CreateStmt);
   EXPECT_TRUE(create->if_not_exists);
   auto* column = static_cast<::ColumnDef*>(create->tableElts->elements[0].ptr_value);
@@ -145,8 +146,8 @@ TEST(ParserTest, DeepStatementsAreRefused) {
 }
 
 TEST(ParserTest, RefusesWhatIsNotUtf8) {
-  const char* const bad[] = {"SELECT '\xc3('",         "SELECT '\xff'",     "SELECT '\xc0\xaf'",
-                             "SELECT '\xed\xa0\x80'",  "SELECT '\xf5...'",  "SELECT '\xe2\x82'",
+  const char* const bad[] = {"SELECT '\xc3('",           "SELECT '\xff'",    "SELECT '\xc0\xaf'",
+                             "SELECT '\xed\xa0\x80'",    "SELECT '\xf5...'", "SELECT '\xe2\x82'",
                              "SELECT '\xf0\x8f\xbf\xbf'"};
   for (const char* sql : bad) {
     EXPECT_EQ(Parse(sql).sqlstate(), "22021") << sql;

@@ -10,13 +10,12 @@
 #include <vector>
 
 extern "C" {
-#include "postgres.h"
+#include <pg_query.h>
 
 #include "nodes/parsenodes.h"
 #include "nodes/pg_list.h"
 #include "nodes/value.h"
-
-#include <pg_query.h>
+#include "postgres.h"
 
 // From pg_query_internal.h, which the library exports but which needs headers of its own build.
 typedef struct {
@@ -35,8 +34,8 @@ extern void pg_query_free_error(PgQueryError* error);
 #define RELPERSISTENCE_UNLOGGED 'u'
 #define ATTRIBUTE_IDENTITY_ALWAYS 'a'
 
-// The one enum whose order in the library differs from the server's headers (it has the default first);
-// parser_test.cc checks it.
+// The one enum whose order in the library differs from the server's headers (it has the default
+// first); parser_test.cc checks it.
 inline constexpr int kLibraryLimitCount = 1;
 inline constexpr int kLibraryLimitWithTies = 2;
 

@@ -39,9 +39,9 @@ int BitsOf(sql::TypeOid type) {
   return type == oid::kInt2 ? 16 : type == oid::kInt4 ? 32 : 64;
 }
 
-// The value as the column's type, so that an index key can be made of it. Null when it cannot be done
-// exactly. A wider integer that does not fit equals nothing: it becomes NULL, which finds nothing;
-// that holds for equality only.
+// The value as the column's type, so that an index key can be made of it. Null when it cannot be
+// done exactly. A wider integer that does not fit equals nothing: it becomes NULL, which finds
+// nothing; that holds for equality only.
 ExprPtr AsColumnType(ExprPtr value, sql::TypeOid column, bool equality) {
   const sql::TypeOid from = value->type.oid;
   if (from == column) return value;
@@ -109,9 +109,9 @@ double Planner::RowCount(const catalog::TableDescriptor& table) {
   return std::max(1.0, stats.row_count);
 }
 
-// The other side of a comparison of the column at `position` by `wanted` ("=": equality; "<": any of
-// the inequalities), as the column's type; null if the condition is none. `flipped`: the column is on
-// the right.
+// The other side of a comparison of the column at `position` by `wanted` ("=": equality; "<": any
+// of the inequalities), as the column's type; null if the condition is none. `flipped`: the column
+// is on the right.
 ExprPtr Planner::KeyValue(const binder::From& from, int position, const Conjunct& conjunct,
                           std::string_view wanted, bool* flipped) {
   const sql::Expr& e = *conjunct.expr;
@@ -202,8 +202,8 @@ std::optional<AccessPath> Planner::PathOf(const binder::From& from,
       if (key.kind != ExprKind::kColumn || static_cast<int>(key.slot) != column.id) continue;
       bool usable = true;
       for (size_t i = 1; i < e.args.size(); ++i) {
-        const sql::TypeOid type = any ? sql::FindType(e.args[i]->type.oid)->element
-                                      : e.args[i]->type.oid;
+        const sql::TypeOid type =
+            any ? sql::FindType(e.args[i]->type.oid)->element : e.args[i]->type.oid;
         usable = usable && type == column.type.oid && !ReadsAny(*e.args[i], from.columns) &&
                  !sql::HasSubplans(*e.args[i]) && e.args[0]->type.oid == column.type.oid;
       }
@@ -220,11 +220,10 @@ std::optional<AccessPath> Planner::PathOf(const binder::From& from,
   const bool whole = path.equal.size() == index.columns.size();
   if (whole && index.unique) {
     path.point = true;
-    const double keys =
-        path.in_list == nullptr ? 1.0
-        : path.in_list->expr->kind == ExprKind::kInList
-            ? static_cast<double>(path.in_list->expr->args.size() - 1)
-            : 10.0;
+    const double keys = path.in_list == nullptr ? 1.0
+                        : path.in_list->expr->kind == ExprKind::kInList
+                            ? static_cast<double>(path.in_list->expr->args.size() - 1)
+                            : 10.0;
     path.rows = std::min(rows, keys);
     path.cost = keys;
     return path;
@@ -249,8 +248,7 @@ std::optional<AccessPath> Planner::PathOf(const binder::From& from,
 }
 
 std::vector<OrderedColumn> Planner::OrderOf(const binder::From& from,
-                                            const catalog::IndexDescriptor& index,
-                                            bool backward) {
+                                            const catalog::IndexDescriptor& index, bool backward) {
   std::vector<OrderedColumn> out;
   const auto add = [&](const catalog::IndexColumn& part) {
     const int position = from.table->ColumnPosition(part.column);
@@ -262,7 +260,8 @@ std::vector<OrderedColumn> Planner::OrderOf(const binder::From& from,
     out.push_back(column);
   };
   for (const auto& part : index.columns) add(part);
-  // Entries with equal columns come in the order of the primary key, which non-unique indexes append.
+  // Entries with equal columns come in the order of the primary key, which non-unique indexes
+  // append.
   if (!index.unique) {
     for (const auto& part : from.table->primary.columns) add({part.column, false, false});
   }
@@ -297,9 +296,9 @@ Rel Planner::MakeTableRel(const binder::From& from, AccessPath path,
     auto scan = std::make_unique<VirtualScan>();
     access = scan.get();
     rel.node = std::move(scan);
-  } else if (path.index == nullptr || (path.equal.empty() && path.lower == nullptr &&
-                                       path.upper == nullptr &&
-                                       path.index->id == from.table->primary.id)) {
+  } else if (path.index == nullptr ||
+             (path.equal.empty() && path.lower == nullptr && path.upper == nullptr &&
+              path.index->id == from.table->primary.id)) {
     auto scan = std::make_unique<TableScan>();
     scan->backward = path.backward;
     access = scan.get();

@@ -52,9 +52,8 @@ void Planner::FillDml(const catalog::TablePtr& table, const std::set<ColumnId>* 
                       DmlNode* node) {
   node->table = table;
   const auto touched = [&](const std::vector<ColumnId>& columns) {
-    return changed == nullptr || std::any_of(columns.begin(), columns.end(), [&](ColumnId c) {
-             return changed->count(c) > 0;
-           });
+    return changed == nullptr || std::any_of(columns.begin(), columns.end(),
+                                             [&](ColumnId c) { return changed->count(c) > 0; });
   };
   if (node->kind != NodeKind::kDelete) {
     for (size_t i = 0; i < table->constraints.size(); ++i) {
@@ -82,9 +81,8 @@ void Planner::SetReturning(const std::vector<binder::OutputColumn>& list,
   }
 }
 
-std::vector<CheckConstraint> Planner::LowerChecks(
-    const std::vector<binder::BoundCheck>& checks,
-    const std::vector<binder::BoundColumn>& row) {
+std::vector<CheckConstraint> Planner::LowerChecks(const std::vector<binder::BoundCheck>& checks,
+                                                  const std::vector<binder::BoundColumn>& row) {
   std::vector<CheckConstraint> out;
   for (const auto& check : checks) {
     out.push_back({check.name, Lower(*check.condition, IdsOf(row))});

@@ -57,8 +57,8 @@ class Explainer {
   Names NamesOf(const PlanNode& node) {
     Names out;
     std::string prefix;
-    if (const TableAccess* access = Access(node); access != nullptr &&
-                                                  node.kind != NodeKind::kLookupJoin) {
+    if (const TableAccess* access = Access(node);
+        access != nullptr && node.kind != NodeKind::kLookupJoin) {
       prefix = many_ ? access->alias + "." : "";
     }
     if (node.kind == NodeKind::kLookupJoin) {
@@ -157,8 +157,8 @@ class Explainer {
       case NodeKind::kIndexScan: {
         auto& scan = static_cast<const IndexScan&>(node);
         return std::string(scan.index_only ? "Index Only Scan" : "Index Scan") +
-               (scan.backward ? " Backward" : "") + " using " +
-               IndexName(*scan.table, scan.index) + " on " + TableText(scan);
+               (scan.backward ? " Backward" : "") + " using " + IndexName(*scan.table, scan.index) +
+               " on " + TableText(scan);
       }
       case NodeKind::kPointGet: {
         auto& get = static_cast<const PointGet&>(node);
@@ -282,8 +282,8 @@ class Explainer {
         std::string text;
         for (size_t i = 0; i < join.left_keys.size(); ++i) {
           if (i > 0) text += " AND ";
-          text += "(" + Text(*join.left_keys[i], left) + " = " +
-                  Text(*join.right_keys[i], right) + ")";
+          text +=
+              "(" + Text(*join.left_keys[i], left) + " = " + Text(*join.right_keys[i], right) + ")";
         }
         Line(depth, "Hash Cond: " + text);
         Condition(depth, "Join Filter", join.condition, own);
@@ -295,8 +295,8 @@ class Explainer {
         std::string text;
         for (size_t i = 0; i < join.keys.size(); ++i) {
           if (i > 0) text += " AND ";
-          text += "(" + KeyText(*join.table, join.index, i) + " = " + Text(*join.keys[i], left) +
-                  ")";
+          text +=
+              "(" + KeyText(*join.table, join.index, i) + " = " + Text(*join.keys[i], left) + ")";
         }
         Line(depth, "Index Cond: (" + text + ")");
         Names table;
@@ -345,8 +345,7 @@ class Explainer {
     if (costs_) {
       line += "  (cost=0.00.." + Number(node.cost, 2) + " rows=" + Number(node.rows, 0) + ")";
     }
-    lines_.push_back(std::string(depth == 0 ? 0 : static_cast<size_t>(depth) * 6 - 4, ' ') +
-                     line);
+    lines_.push_back(std::string(depth == 0 ? 0 : static_cast<size_t>(depth) * 6 - 4, ' ') + line);
     if (verbose_) {
       std::string text;
       for (const std::string& name : NamesOf(node)) text += (text.empty() ? "" : ", ") + name;

@@ -125,8 +125,8 @@ Rel Planner::PlanItem(const binder::From& from, std::vector<Conjunct*> own,
   return {};
 }
 
-// LEFT, RIGHT and FULL joins keep their shape. Conditions from above go into the preserved side, those
-// of ON that read only the other side go into that one. RIGHT is LEFT with the sides changed.
+// LEFT, RIGHT and FULL joins keep their shape. Conditions from above go into the preserved side,
+// those of ON that read only the other side go into that one. RIGHT is LEFT with the sides changed.
 Rel Planner::PlanOuterJoin(const binder::From& from, std::vector<Conjunct>* above) {
   const bool full = from.join == parser::JoinType::kFull;
   const bool right = from.join == parser::JoinType::kRight;
@@ -159,9 +159,8 @@ Rel Planner::PlanOuterJoin(const binder::From& from, std::vector<Conjunct>* abov
 Rel Planner::Join(Rel left, const binder::From& right, JoinKind kind, std::vector<Conjunct*> on,
                   std::vector<Conjunct*> right_only) {
   std::set<int> needs;
-  binder::ForEachExpr(const_cast<binder::From*>(&right), [&](ExprPtr* e) {
-    binder::CollectColumns(*statement_, **e, &needs);
-  });
+  binder::ForEachExpr(const_cast<binder::From*>(&right),
+                      [&](ExprPtr* e) { binder::CollectColumns(*statement_, **e, &needs); });
   if (Touches(needs, IdSet(left.ids)) && right.kind != binder::FromKind::kTable) {
     return LateralLoop(std::move(left), right, kind, on, right_only);
   }
@@ -202,8 +201,7 @@ Rel Planner::LateralLoop(Rel left, const binder::From& right, JoinKind kind,
   out.constant = left.constant;
   loop->condition = AndOf(on, out.ids);
   loop->columns = left.node->columns;
-  loop->columns.insert(loop->columns.end(), inner.node->columns.begin(),
-                       inner.node->columns.end());
+  loop->columns.insert(loop->columns.end(), inner.node->columns.begin(), inner.node->columns.end());
   loop->left = std::move(left.node);
   loop->right = std::move(inner.node);
   out.node = std::move(loop);
@@ -284,7 +282,8 @@ Rel Planner::HashOrLoop(Rel left, Rel right, JoinKind kind, const std::vector<Co
                            Touches(a, right_ids) && !Touches(a, left_ids);
       const sql::Expr& l = *c->expr->args[straight ? 0 : 1];
       const sql::Expr& r = *c->expr->args[straight ? 1 : 0];
-      // The values must be of one type, or integers, to hash alike; char(n) hashes with its padding.
+      // The values must be of one type, or integers, to hash alike; char(n) hashes with its
+      // padding.
       const auto& types = c->expr->function->args;
       const bool comparable = (types[0] == types[1] || (IsInt(types[0]) && IsInt(types[1]))) &&
                               types[0] != sql::oid::kBpchar;
@@ -376,9 +375,8 @@ Rel Planner::PlanFrom(const std::vector<const binder::From*>& items,
   }
   for (Leaf& leaf : leaves) {
     std::set<int> reads;
-    binder::ForEachExpr(const_cast<binder::From*>(leaf.from), [&](ExprPtr* e) {
-      binder::CollectColumns(*statement_, **e, &reads);
-    });
+    binder::ForEachExpr(const_cast<binder::From*>(leaf.from),
+                        [&](ExprPtr* e) { binder::CollectColumns(*statement_, **e, &reads); });
     for (int id : reads) {
       if (all_ids.count(id) > 0 && leaf.ids.count(id) == 0) leaf.needs.insert(id);
     }

@@ -1,20 +1,20 @@
 // The physical plan of one statement: what the executor runs.
 //
-// A Plan is immutable once made and holds no state of an execution: the plan cache shares it between
-// sessions and threads. It borrows nothing; table descriptors are shared with the catalog.
+// A Plan is immutable once made and holds no state of an execution: the plan cache shares it
+// between sessions and threads. It borrows nothing; table descriptors are shared with the catalog.
 //
-// Rows and slots. Each node yields rows of `columns.size()` values. An expression of a node reads its
-// input row by sql::Expr column slots: slot i is the i-th value of
+// Rows and slots. Each node yields rows of `columns.size()` values. An expression of a node reads
+// its input row by sql::Expr column slots: slot i is the i-th value of
 //   - a scan:              its own output row (all columns of the table, in the descriptor's order;
 //                          those not in `needed` may be left NULL)
 //   - a node with a child: the child's row
 //   - a join:              the left child's row followed by the right child's
 // A node computes its output row as its comment says.
 //
-// Parameters. kParam's slot n - 1 is parameter n. $1..$user_params come from the client. Numbers from user_params + 1 to total_params are
-// internal: a nested loop or a subplan sets them from its current row before its inner side is opened
-// (again), and expressions inside read them as parameters. They never hold a value across executions.
-// kOuterColumn does not occur in a plan.
+// Parameters. kParam's slot n - 1 is parameter n. $1..$user_params come from the client. Numbers
+// from user_params + 1 to total_params are internal: a nested loop or a subplan sets them from its
+// current row before its inner side is opened (again), and expressions inside read them as
+// parameters. They never hold a value across executions. kOuterColumn does not occur in a plan.
 #pragma once
 
 #include <cstdint>
@@ -99,9 +99,9 @@ struct Values final : PlanNode {
 // What every access to a stored table has.
 struct TableAccess {
   catalog::TablePtr table;
-  std::string alias;          // for EXPLAIN
-  std::vector<bool> needed;   // by column position; false: may be left NULL
-  ExprPtr filter;             // over the table's row; may be null
+  std::string alias;         // for EXPLAIN
+  std::vector<bool> needed;  // by column position; false: may be left NULL
+  ExprPtr filter;            // over the table's row; may be null
   // SELECT ... FOR UPDATE and the target of UPDATE and DELETE: the rows that pass are locked (their
   // accesses recorded) by the node above that changes or locks them; nothing for the scan to do.
 };
@@ -112,9 +112,9 @@ struct TableScan final : PlanNode, TableAccess {
   bool backward = false;
 };
 
-// Rows whose whole key of a unique index is given. A key with a NULL finds nothing. Duplicates among the
-// keys yield their row once. Order of the output: that of the keys when `keys.size() == 1` and there is
-// no array; else unspecified.
+// Rows whose whole key of a unique index is given. A key with a NULL finds nothing. Duplicates
+// among the keys yield their row once. Order of the output: that of the keys when `keys.size() ==
+// 1` and there is no array; else unspecified.
 struct PointGet final : PlanNode, TableAccess {
   PointGet() : PlanNode(NodeKind::kPointGet) {}
   IndexId index;
@@ -131,8 +131,9 @@ struct RangeBound {
   bool inclusive = true;
 };
 
-// Rows in the index's order. `equal` fixes the first columns; `lower` and `upper` bound the next one (in
-// terms of the column's values, whatever its direction in the index). NULLs never satisfy a bound.
+// Rows in the index's order. `equal` fixes the first columns; `lower` and `upper` bound the next
+// one (in terms of the column's values, whatever its direction in the index). NULLs never satisfy a
+// bound.
 struct IndexScan final : PlanNode, TableAccess {
   IndexScan() : PlanNode(NodeKind::kIndexScan) {}
   IndexId index;
@@ -149,13 +150,14 @@ struct VirtualScan final : PlanNode, TableAccess {
   VirtualScan() : PlanNode(NodeKind::kVirtualScan) {}
 };
 
-// A set-returning function in FROM. Yields the function's columns, then the ordinal (int8) if asked for.
+// A set-returning function in FROM. Yields the function's columns, then the ordinal (int8) if asked
+// for.
 struct FunctionScan final : PlanNode {
   FunctionScan() : PlanNode(NodeKind::kFunctionScan) {}
   const sql::Function* function = nullptr;  // returns_set
   std::vector<sql::TypeOid> arg_types;      // as resolved
-  std::vector<ExprPtr> args;                // over parameters; a strict function with a NULL: no rows
-  ExprPtr scalar;                           // instead of a function: one row of this value
+  std::vector<ExprPtr> args;  // over parameters; a strict function with a NULL: no rows
+  ExprPtr scalar;             // instead of a function: one row of this value
   bool ordinality = false;
   std::string alias;
 };
@@ -185,8 +187,8 @@ struct SortKey {
   bool nulls_first = false;
 };
 
-// The child's rows in order (stable not promised); with `limit` only the first limit + offset of them
-// need be kept (the Limit above still cuts).
+// The child's rows in order (stable not promised); with `limit` only the first limit + offset of
+// them need be kept (the Limit above still cuts).
 struct Sort final : UnaryNode {
   Sort() : UnaryNode(NodeKind::kSort) {}
   std::vector<SortKey> keys;
@@ -209,11 +211,11 @@ struct AggregateCall {
   ExprPtr filter;                 // may be null
   std::vector<ExprPtr> order_by;  // over the child's row; order_keys[i].slot = i
   std::vector<SortKey> order_keys;
-  sql::Type type;                 // of the result
+  sql::Type type;  // of the result
 };
 
-// Groups by the values of `keys`; yields the keys, then the calls' results. Without keys exactly one row,
-// also of no input (`plain`). NULLs are one group. Order unspecified.
+// Groups by the values of `keys`; yields the keys, then the calls' results. Without keys exactly
+// one row, also of no input (`plain`). NULLs are one group. Order unspecified.
 struct Aggregate final : UnaryNode {
   Aggregate() : UnaryNode(NodeKind::kAggregate) {}
   std::vector<ExprPtr> keys;
@@ -221,20 +223,21 @@ struct Aggregate final : UnaryNode {
   bool plain = false;
 };
 
-// The first row of each group of equal values in `slots` (empty: all columns), in the child's order.
+// The first row of each group of equal values in `slots` (empty: all columns), in the child's
+// order.
 struct Distinct final : UnaryNode {
   Distinct() : UnaryNode(NodeKind::kDistinct) {}
   std::vector<int> slots;
 };
 
-// The child's rows, kept for as long as one opening of the NestedLoop above, which reads them again for
-// each left row.
+// The child's rows, kept for as long as one opening of the NestedLoop above, which reads them again
+// for each left row.
 struct Materialize final : UnaryNode {
   Materialize() : UnaryNode(NodeKind::kMaterialize) {}
 };
 
-// SELECT ... FOR UPDATE and its like: locks the rows of these tables, found by their primary key at the
-// given slots; passes the child's rows on.
+// SELECT ... FOR UPDATE and its like: locks the rows of these tables, found by their primary key at
+// the given slots; passes the child's rows on.
 struct LockTarget {
   catalog::TablePtr table;
   std::vector<int> key_slots;  // of the primary index's columns, in its order
@@ -265,9 +268,9 @@ struct NestedLoop final : JoinNode {
   std::vector<ParamBinding> bindings;  // over the left row
 };
 
-// For each left row: the rows of `table` whose first columns of `index` equal `keys` (over the left row,
-// of the columns' types; a NULL finds nothing), that pass `filter` (over the table's row). The executor
-// looks up many left rows at a time; the left order is kept. kInner, kLeft, kSemi, kAnti.
+// For each left row: the rows of `table` whose first columns of `index` equal `keys` (over the left
+// row, of the columns' types; a NULL finds nothing), that pass `filter` (over the table's row). The
+// executor looks up many left rows at a time; the left order is kept. kInner, kLeft, kSemi, kAnti.
 struct LookupJoin final : JoinNode, TableAccess {
   LookupJoin() : JoinNode(NodeKind::kLookupJoin) {}
   IndexId index;
@@ -275,14 +278,15 @@ struct LookupJoin final : JoinNode, TableAccess {
   bool unique = false;  // at most one row for each key
 };
 
-// Builds a hash table of the right side. Keys are equal by the types' equality; NULLs match nothing.
-// All join kinds. Without keys (FULL only) every pair meets.
+// Builds a hash table of the right side. Keys are equal by the types' equality; NULLs match
+// nothing. All join kinds. Without keys (FULL only) every pair meets.
 struct HashJoin final : JoinNode {
   HashJoin() : JoinNode(NodeKind::kHashJoin) {}
   PlanPtr right;
   std::vector<ExprPtr> left_keys;   // over the left row
   std::vector<ExprPtr> right_keys;  // over the right row; types equal to the left's
-  // NOT IN: a NULL key on either side makes the anti join's answer unknown, so the left row is dropped.
+  // NOT IN: a NULL key on either side makes the anti join's answer unknown, so the left row is
+  // dropped.
   bool null_aware = false;
 };
 
@@ -302,9 +306,9 @@ struct CheckConstraint {
   ExprPtr condition;  // over the table's row; false (not NULL) is 23514
 };
 
-// What INSERT, UPDATE and DELETE have in common. Yields `returning` for each changed row, computed over
-// the table's row (new for INSERT and UPDATE, old for DELETE) followed by the child's row. The child is
-// read to its end before the first change: a statement never meets its own changes.
+// What INSERT, UPDATE and DELETE have in common. Yields `returning` for each changed row, computed
+// over the table's row (new for INSERT and UPDATE, old for DELETE) followed by the child's row. The
+// child is read to its end before the first change: a statement never meets its own changes.
 struct DmlNode : UnaryNode {
   using UnaryNode::UnaryNode;
   catalog::TablePtr table;
@@ -312,7 +316,8 @@ struct DmlNode : UnaryNode {
   std::vector<CheckConstraint> checks;
   std::vector<ExprPtr> returning;  // empty: none (columns is empty then)
   // Foreign keys to look at: this table's own constraints whose columns change (positions in
-  // table->constraints, and the table they point at), and those of others that point at columns that change.
+  // table->constraints, and the table they point at), and those of others that point at columns
+  // that change.
   struct OutboundKey {
     size_t constraint = 0;
     catalog::TablePtr parent;
@@ -352,11 +357,12 @@ struct Delete final : DmlNode {
 // ----------------------------------------------------------------------------------- the plan
 
 // A sub-select inside an expression: sql::ExprKind::kSubplan, whose slot is the position in
-// Plan::subplans and whose subplan_kind says what it makes of the rows. It has one column (kExists: any
-// number), of which ANY and ALL compare each value with args[0] by `function`.
+// Plan::subplans and whose subplan_kind says what it makes of the rows. It has one column (kExists:
+// any number), of which ANY and ALL compare each value with args[0] by `function`.
 struct Subplan {
   PlanPtr plan;
-  std::vector<ParamBinding> bindings;  // over the row of the expression; empty: run once, keep the answer
+  std::vector<ParamBinding>
+      bindings;  // over the row of the expression; empty: run once, keep the answer
 };
 
 struct TableDependency {
@@ -383,13 +389,14 @@ struct Plan {
   std::vector<sql::Type> param_types;  // $1..
   int user_params = 0;
   int total_params = 0;
-  bool read_only = true;               // changes and locks nothing
+  bool read_only = true;  // changes and locks nothing
   // Each stored table is read by whole keys of unique indexes only, and by no more than a few: the
   // statement has no range to certify. With one DML node above: the fast auto-commit path.
   bool point_access_only = false;
   // Stored tables it was made for: if any is now at another schema version, or gone, plan again.
   std::vector<TableDependency> dependencies;
-  // It read names that another schema object could take (search path): plan again when the path differs.
+  // It read names that another schema object could take (search path): plan again when the path
+  // differs.
   std::vector<std::string> search_path;
 };
 using PlanRef = std::shared_ptr<const Plan>;

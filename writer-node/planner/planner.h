@@ -1,5 +1,5 @@
-// The planner: from a bound statement to a plan. Pure: no I/O, no clock, no randomness; the same input
-// gives the same plan.
+// The planner: from a bound statement to a plan. Pure: no I/O, no clock, no randomness; the same
+// input gives the same plan.
 #pragma once
 
 #include <functional>

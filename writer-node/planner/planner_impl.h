@@ -1,13 +1,14 @@
 // The planner's inside. Private to this module.
 //
-// How it goes. A query's FROM is taken apart into leaves (tables, sub-selects, functions, and outer joins
-// as one leaf each) and conditions. Conditions on one leaf go to it, where an access path is chosen; the
-// leaves are then joined greedily, the cheapest step first. Above come aggregation, projection,
-// distinct, sort, limit.
+// How it goes. A query's FROM is taken apart into leaves (tables, sub-selects, functions, and outer
+// joins as one leaf each) and conditions. Conditions on one leaf go to it, where an access path is
+// chosen; the leaves are then joined greedily, the cheapest step first. Above come aggregation,
+// projection, distinct, sort, limit.
 //
-// Columns have numbers (binder/bound.h) until an expression is lowered onto the layout of the row it is
-// evaluated over. A number that the layout lacks belongs to an outer query or to the left side of a
-// nested loop: it becomes an internal parameter of the innermost Context, whose owner binds it.
+// Columns have numbers (binder/bound.h) until an expression is lowered onto the layout of the row
+// it is evaluated over. A number that the layout lacks belongs to an outer query or to the left
+// side of a nested loop: it becomes an internal parameter of the innermost Context, whose owner
+// binds it.
 #pragma once
 
 #include <map>
@@ -52,9 +53,9 @@ struct Rel {
 // A condition and what it reads.
 struct Conjunct {
   const sql::Expr* expr = nullptr;
-  std::set<int> ids;      // all numbers, sub-selects included
-  bool used = false;      // applied somewhere
-  bool movable = true;    // not volatile
+  std::set<int> ids;    // all numbers, sub-selects included
+  bool used = false;    // applied somewhere
+  bool movable = true;  // not volatile
 };
 
 // One access path of a table.
@@ -98,9 +99,8 @@ class Planner {
   Rel PlanTable(const binder::From& from, std::vector<Conjunct*> conjuncts,
                 const SortRequest* sort);
   AccessPath FullScan(const catalog::TableDescriptor& table, double rows);
-  std::optional<AccessPath> PathOf(const binder::From& from,
-                                   const catalog::IndexDescriptor& index, double rows,
-                                   const std::vector<Conjunct*>& conjuncts);
+  std::optional<AccessPath> PathOf(const binder::From& from, const catalog::IndexDescriptor& index,
+                                   double rows, const std::vector<Conjunct*>& conjuncts);
   void AddRange(const binder::From& from, const catalog::IndexDescriptor& index,
                 const std::vector<Conjunct*>& conjuncts, AccessPath* path);
   ExprPtr KeyValue(const binder::From& from, int position, const Conjunct& conjunct,

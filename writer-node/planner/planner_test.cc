@@ -214,10 +214,8 @@ TEST(PlannerTest, ExpressionsReadSlotsThatExist) {
     PlanChecker checker(**plan);
     checker.Check(*(*plan)->root);
     for (const Subplan& subplan : (*plan)->subplans) checker.Check(*subplan.plan);
-    EXPECT_EQ((*plan)->dependencies.size(), std::string(text).find(" b") ==
-                                                        std::string::npos
-                                                    ? 1u
-                                                    : 2u);
+    EXPECT_EQ((*plan)->dependencies.size(),
+              std::string(text).find(" b") == std::string::npos ? 1u : 2u);
   }
 }
 
@@ -268,8 +266,7 @@ TEST(PlannerTest, TheDeepestStatementsFitASmallStack) {
         return joins;
       }
       default:
-        return "SELECT " + Repeat("CASE WHEN a > 1 THEN ", n) + "1" + Repeat(" END", n) +
-               " FROM t";
+        return "SELECT " + Repeat("CASE WHEN a > 1 THEN ", n) + "1" + Repeat(" END", n) + " FROM t";
     }
   };
   for (int form = 0; form < 7; ++form) {

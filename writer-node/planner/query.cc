@@ -42,8 +42,7 @@ std::optional<SortRequest> Planner::SortOf(const binder::Query& query) {
   for (const binder::SortSpec& spec : query.order_by) {
     const sql::Expr& e = *query.outputs[static_cast<size_t>(spec.output)].expr;
     if (e.kind != sql::ExprKind::kColumn) return std::nullopt;
-    out.columns.push_back(
-        {static_cast<int>(e.slot), spec.descending, spec.nulls_first, false});
+    out.columns.push_back({static_cast<int>(e.slot), spec.descending, spec.nulls_first, false});
   }
   out.limited = query.limit != nullptr;
   return out;
@@ -74,8 +73,7 @@ bool Planner::FirstRowDecides(const binder::Query& query, SortRequest* sort) {
     return false;
   }
   const binder::AggregateSpec& a = query.aggregates[0];
-  if (a.filter != nullptr || a.args.size() != 1 ||
-      a.args[0]->kind != sql::ExprKind::kColumn) {
+  if (a.filter != nullptr || a.args.size() != 1 || a.args[0]->kind != sql::ExprKind::kColumn) {
     return false;
   }
   const bool max = a.aggregate->kind == sql::AggregateKind::kMax;
@@ -180,9 +178,9 @@ Rel Planner::PlanSetOp(const binder::Query& query) {
   node->left = PlanQuery(*query.left, true).node;
   node->right = PlanQuery(*query.right, true).node;
   for (const auto& output : query.outputs) node->columns.push_back({output.name, output.type});
-  node->rows = std::max(1.0, query.op == parser::SetOp::kUnion
-                                 ? node->left->rows + node->right->rows
-                                 : node->left->rows);
+  node->rows =
+      std::max(1.0, query.op == parser::SetOp::kUnion ? node->left->rows + node->right->rows
+                                                      : node->left->rows);
   node->cost = node->left->cost + node->right->cost + (query.all ? 0 : node->rows);
   Rel out;
   out.ids.assign(node->columns.size(), -1);
@@ -191,8 +189,7 @@ Rel Planner::PlanSetOp(const binder::Query& query) {
 }
 
 // The outputs, then for row locks the primary keys of the locked tables.
-Rel Planner::ProjectOutputs(const binder::Query& query, Rel input,
-                            std::vector<LockTarget>* locks) {
+Rel Planner::ProjectOutputs(const binder::Query& query, Rel input, std::vector<LockTarget>* locks) {
   std::vector<ExprPtr> exprs;
   std::vector<OutputColumn> columns;
   for (const auto& output : query.outputs) {
@@ -224,8 +221,8 @@ Rel Planner::ProjectOutputs(const binder::Query& query, Rel input,
   }
   Rel out;
   out.ids.assign(exprs.size(), -1);
-  const bool one_row = input.node->kind == NodeKind::kResult &&
-                       static_cast<Result&>(*input.node).exprs.empty();
+  const bool one_row =
+      input.node->kind == NodeKind::kResult && static_cast<Result&>(*input.node).exprs.empty();
   if (one_row) {
     auto result = std::make_unique<Result>();
     result->exprs = std::move(exprs);
@@ -299,8 +296,7 @@ Rel Planner::Finish(const binder::Query& query, Rel rel, bool sorted, bool trim)
     limit->rows = rel.node->rows;
     if (limit->limit != nullptr && limit->limit->kind == sql::ExprKind::kConst &&
         !limit->limit->value.is_null() && limit->limit->value.int_value() >= 0) {
-      limit->rows =
-          std::min(limit->rows, static_cast<double>(limit->limit->value.int_value()));
+      limit->rows = std::min(limit->rows, static_cast<double>(limit->limit->value.int_value()));
     }
     rel.node = WithChild(std::move(limit), std::move(rel.node));
   }

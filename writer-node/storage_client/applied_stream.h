@@ -1,6 +1,6 @@
-// The applied stream: subscribes at the nearest member, checks that versions are dense, hands every accepted
-// transaction to the observers in log order, and moves to another member when this one breaks, answers an error, or
-// is behind what is known to be committed without making progress.
+// The applied stream: subscribes at the nearest member, checks that versions are dense, hands every
+// accepted transaction to the observers in log order, and moves to another member when this one
+// breaks, answers an error, or is behind what is known to be committed without making progress.
 //
 // Loop thread only.
 #pragma once
@@ -41,7 +41,8 @@ class AppliedStream {
   void AddObserver(StreamObserver* observer) { observers_.push_back(observer); }
   void RemoveObserver(StreamObserver* observer) { std::erase(observers_, observer); }
 
-  // The members no longer have the next version: the owner finds a new base (a ReadIndex) and calls Restart.
+  // The members no longer have the next version: the owner finds a new base (a ReadIndex) and calls
+  // Restart.
   void SetOnTrimmed(std::function<void()> on_trimmed) { on_trimmed_ = std::move(on_trimmed); }
   void Restart(Version base);
 
@@ -71,7 +72,8 @@ class AppliedStream {
   Version version_;
   Version known_;
   MemberId source_;
-  // One request id for all subscriptions: a member replaces an earlier one of the same channel and id.
+  // One request id for all subscriptions: a member replaces an earlier one of the same channel and
+  // id.
   const uint64_t subscription_;
   size_t trimmed_answers_ = 0;  // members in a row that no longer had the next version
   std::map<uint64_t, std::shared_ptr<const Bytes>> own_;

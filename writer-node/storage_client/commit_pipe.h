@@ -1,9 +1,10 @@
 // Sends commit requests to the leader until each has a verdict. A state machine without fibers.
 //
-// Requests of one loop turn travel as one CommitBatch. While the pipe is short one batch is in flight: the next
-// one forms behind it and leaves when the verdicts arrive, so batches are clocked by acknowledgements. A request
-// that got no verdict (the channel broke, another leads, no answer in time) is sent again, same bytes and same id, to
-// whoever leads then; members answer a repeated id with its first verdict, so this is safe.
+// Requests of one loop turn travel as one CommitBatch. While the pipe is short one batch is in
+// flight: the next one forms behind it and leaves when the verdicts arrive, so batches are clocked
+// by acknowledgements. A request that got no verdict (the channel broke, another leads, no answer
+// in time) is sent again, same bytes and same id, to whoever leads then; members answer a repeated
+// id with its first verdict, so this is safe.
 #pragma once
 
 #include <deque>
@@ -25,10 +26,11 @@ class CommitPipe {
   CommitPipe(env::Loop& loop, Members* members, obs::Registry* metrics);
   ~CommitPipe();
 
-  // `bytes` is a whole request of this incarnation. The promise gets its verdict (never kRetryElsewhere or kUnknown).
+  // `bytes` is a whole request of this incarnation. The promise gets its verdict (never
+  // kRetryElsewhere or kUnknown).
   void Submit(uint64_t sequence, Bytes bytes, env::FiberPromise<wire::Verdict> promise);
-  // Stops sending it. True when it surely did not happen: it never left, or each member that got it said that it did
-  // nothing with it. Else it may be, or become, committed.
+  // Stops sending it. True when it surely did not happen: it never left, or each member that got it
+  // said that it did nothing with it. Else it may be, or become, committed.
   bool Withdraw(uint64_t sequence);
 
   // From Members' events.
@@ -44,9 +46,9 @@ class CommitPipe {
   struct Request {
     Bytes bytes;
     env::FiberPromise<wire::Verdict> promise;
-    bool sent = false;       // ever handed to a channel
-    bool doubt = false;      // a send of it ended without an answer, or with kUnknown
-    uint64_t in_batch = 0;   // request id of the batch it is in; 0 = queued
+    bool sent = false;      // ever handed to a channel
+    bool doubt = false;     // a send of it ended without an answer, or with kUnknown
+    uint64_t in_batch = 0;  // request id of the batch it is in; 0 = queued
   };
   struct Batch {
     MemberId to;
@@ -57,7 +59,8 @@ class CommitPipe {
   void ScheduleIn(env::Duration delay);
   void Flush();
   void SendBatch(MemberId to);
-  // Everything open in the batch is queued again, in order. `refused`: those that the member did nothing with.
+  // Everything open in the batch is queued again, in order. `refused`: those that the member did
+  // nothing with.
   void Requeue(uint64_t batch_id, const std::set<uint64_t>& refused = {});
   void CheckTimeouts();
   // False: the member did not decide it.

@@ -53,19 +53,22 @@ class Members {
 
   bool up(MemberId id) const;
   size_t up_count() const;
-  // All members, those of this zone first, the rest in the order of their ids (rotated by the writer's name, so that
-  // writers spread).
+  // All members, those of this zone first, the rest in the order of their ids (rotated by the
+  // writer's name, so that writers spread).
   const std::vector<MemberId>& by_distance() const { return order_; }
   // The first of by_distance() after `not_this` that is up; none when no channel is.
   MemberId Nearest(MemberId not_this = MemberId()) const;
 
   // The leader as far as is known; none when unknown.
   MemberId leader() const { return leader_; }
-  // From an answer or a hint. A suspect is not taken at others' word: those that miss it, too, still name it for a while.
+  // From an answer or a hint. A suspect is not taken at others' word: those that miss it, too,
+  // still name it for a while.
   void set_leader(MemberId id) { leader_ = IsSuspect(id) ? MemberId() : id; }
-  // It did not answer in time: forgotten as leader, and asked last until a frame comes from it, at most for a second.
+  // It did not answer in time: forgotten as leader, and asked last until a frame comes from it, at
+  // most for a second.
   void Suspect(MemberId id);
-  // What to ask for the leader now: the known one if its channel is up, else the next in turn that is.
+  // What to ask for the leader now: the known one if its channel is up, else the next in turn that
+  // is.
   MemberId LeaderOrProbe();
 
   // Queues a frame; false when the channel is down. Request ids come from NextRequestId().
@@ -74,8 +77,8 @@ class Members {
 
   // One request, one answer. kUnavailable: no channel, it broke, or no answer within the timeout.
   Result<Reply> Call(MemberId to, wire::FrameType type, Bytes payload, env::Duration timeout);
-  // Asks until the leader answers with `expected` or the deadline passes; for calls that may be repeated. An
-  // error other than kNotLeader and kUnavailable is returned.
+  // Asks until the leader answers with `expected` or the deadline passes; for calls that may be
+  // repeated. An error other than kNotLeader and kUnavailable is returned.
   Result<Bytes> CallLeader(wire::FrameType type, const Bytes& payload, wire::FrameType expected,
                            env::MonotonicTime deadline);
 

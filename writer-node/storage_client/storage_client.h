@@ -1,7 +1,9 @@
-// Storage over real members: one for each writer process. docs/design/transactions.md, "The way to the members".
+// Storage over real members: one for each writer process. docs/design/transactions.md, "The way to
+// the members".
 //
-// Owned by the program; lives on its loop. Constructed, then Open() in a fiber, then used; Stop() in a fiber before
-// destruction. Members are dialled for ever, so it serves again by itself after any outage.
+// Owned by the program; lives on its loop. Constructed, then Open() in a fiber, then used; Stop()
+// in a fiber before destruction. Members are dialled for ever, so it serves again by itself after
+// any outage.
 #pragma once
 
 #include <functional>
@@ -43,16 +45,19 @@ class StorageClient final : public Storage {
                 obs::Registry* metrics, StorageClientOptions options);
   ~StorageClient() override;
 
-  // Allocates the incarnation and starts the stream. kUnavailable when there is no quorum in time; may be called again.
+  // Allocates the incarnation and starts the stream. kUnavailable when there is no quorum in time;
+  // may be called again.
   Status Open(Milliseconds timeout);
-  // Fails everything that waits with kCancelled. Call in a fiber; blocks until its own fibers have ended.
+  // Fails everything that waits with kCancelled. Call in a fiber; blocks until its own fibers have
+  // ended.
   void Stop();
   // Ends this incarnation for good (a clean shutdown): its locks and promises end at once.
   Status FenceSelf(Milliseconds timeout);
   // Once, when members said that this incarnation is fenced: the process must end.
   void SetOnFenced(std::function<void()> on_fenced) { on_fenced_ = std::move(on_fenced); }
 
-  // Members with an open channel; the one thought to lead (none = unknown); where the stream comes from.
+  // Members with an open channel; the one thought to lead (none = unknown); where the stream comes
+  // from.
   size_t members_up() const { return members_.up_count(); }
   MemberId leader() const { return members_.leader(); }
   MemberId stream_source() const { return stream_.source(); }

@@ -1,16 +1,18 @@
-// Transactions of a writer: snapshots, the write buffer, row locks and commit. docs/design/transactions.md.
+// Transactions of a writer: snapshots, the write buffer, row locks and commit.
+// docs/design/transactions.md.
 //
-// A TxnManager makes Txns; a session owns its Txn. Everything runs on the writer's loop; calls that may wait
-// block the calling fiber. A Txn is used by one fiber at a time (Cancel may come from another).
+// A TxnManager makes Txns; a session owns its Txn. Everything runs on the writer's loop; calls that
+// may wait block the calling fiber. A Txn is used by one fiber at a time (Cancel may come from
+// another).
 //
 // Life of a transaction:
 //   auto txn = manager.Begin(options);
 //   txn->BeginStatement({...});     once for each statement
 //     ... Lock / Get / MultiGet / Scan / Put / Delete / AddRead ...
 //   txn->Commit() or txn->Rollback()
-// The snapshot is taken lazily by the first read of a statement (read committed) or of the transaction
-// (repeatable read), so locks taken before it come first: a statement that waits for a row lock and reads after
-// it sees what the holder wrote.
+// The snapshot is taken lazily by the first read of a statement (read committed) or of the
+// transaction (repeatable read), so locks taken before it come first: a statement that waits for a
+// row lock and reads after it sees what the holder wrote.
 #pragma once
 
 #include <array>
@@ -54,14 +56,15 @@ struct TxnOptions {
   std::chrono::milliseconds lock_timeout{0};
   // borealis.transaction_bytes_max: of the encoded commit request.
   size_t bytes_max = 64u << 20;
-  // Local consistency never reads below it: the session's last commit, so that it sees its own writes.
+  // Local consistency never reads below it: the session's last commit, so that it sees its own
+  // writes.
   Version min_version;
 };
 
 struct StatementOptions {
-  // Only for an auto-commit write whose every read is a point in its own access list (locks, puts, deletes,
-  // AddRead): start at the local version without a ReadIndex. Before answering zero rows, 23505 or any error
-  // that follows from a read, call EnsureStrong().
+  // Only for an auto-commit write whose every read is a point in its own access list (locks, puts,
+  // deletes, AddRead): start at the local version without a ReadIndex. Before answering zero rows,
+  // 23505 or any error that follows from a read, call EnsureStrong().
   bool start_local = false;
 };
 
@@ -69,9 +72,10 @@ struct StatementOptions {
 enum class FailureKind {
   kNone,
   kSerialization,     // 40001; conflict() says with whom, when known
-  kStaleStatement,    // a row lock was waited for and the row changed since the snapshot, but the snapshot is this
-                      // statement's own: as long as nothing of the statement was sent to the client, call
-                      // RestartStatement() and run it again; else it is 40001 like kSerialization
+  kStaleStatement,    // a row lock was waited for and the row changed since the snapshot, but the
+                      // snapshot is this statement's own: as long as nothing of the statement was
+                      // sent to the client, call RestartStatement() and run it again; else it is
+                      // 40001 like kSerialization
   kDeadlock,          // 40P01
   kLockNotAvailable,  // 55P03: NOWAIT or lock_timeout
   kTooLarge,          // 54000
@@ -81,18 +85,18 @@ enum class FailureKind {
 
 // The first access that lost. All of it is known to the certifier or to the local lock table.
 struct ConflictInfo {
-  wire::KeyPrefix prefix;   // keyspace, table, index
-  Bytes key;                // the whole key; of a range read, its start
+  wire::KeyPrefix prefix;  // keyspace, table, index
+  Bytes key;               // the whole key; of a range read, its start
   bool range = false;
   AccessKind mine = AccessKind::kUpdate;
   AccessKind theirs = AccessKind::kUpdate;
-  TxnId winner;             // none when it left the certifier's window
+  TxnId winner;               // none when it left the certifier's window
   std::string winner_writer;  // name of the writer, empty when unknown
 };
 
 struct CommitResult {
-  Version version;   // none for a transaction that had nothing to certify
-  TxnId txn;         // none likewise
+  Version version;  // none for a transaction that had nothing to certify
+  TxnId txn;        // none likewise
 };
 
 // A position in the transaction's history; see Txn::SetSavepoint.
@@ -121,27 +125,31 @@ class Txn {
   Version snapshot() const { return snapshot_; }
   // False when the snapshot came from the local version (start_local).
   bool snapshot_is_strong() const { return snapshot_strong_; }
-  // Undoes everything of the statement but its row locks (and keeps none of its READs) and drops its snapshot, so
-  // that the statement can run again under a new, strong one. Only after kStaleStatement or a kRunAgain.
+  // Undoes everything of the statement but its row locks (and keeps none of its READs) and drops
+  // its snapshot, so that the statement can run again under a new, strong one. Only after
+  // kStaleStatement or a kRunAgain.
   void RestartStatement();
   enum class StrongCheck { kStands, kRunAgain };
-  // Makes a start_local snapshot strong by a ReadIndex. kStands: nothing was committed in between, what was read
-  // stands. kRunAgain: everything of the statement was undone (locks stay held) and a newer strong snapshot
-  // is set; run the statement again. kStands at once when it is strong already.
+  // Makes a start_local snapshot strong by a ReadIndex. kStands: nothing was committed in between,
+  // what was read stands. kRunAgain: everything of the statement was undone (locks stay held) and a
+  // newer strong snapshot is set; run the statement again. kStands at once when it is strong
+  // already.
   Result<StrongCheck> EnsureStrong();
 
   // ---- reads at the snapshot, merged with this transaction's own writes
   Result<std::optional<Bytes>> Get(ByteView key);
   Result<std::vector<std::optional<Bytes>>> MultiGet(const std::vector<Bytes>& keys);
-  // A page; go on with page.resume as storage_client::ScanPage says. Pages may be smaller than asked for.
+  // A page; go on with page.resume as storage_client::ScanPage says. Pages may be smaller than
+  // asked for.
   Result<ScanPage> Scan(const ScanSpec& spec);
 
   // ---- accesses
-  // Takes the row lock among this writer's sessions and records the access for certification, with the snapshot of
-  // this statement as base version. `mode` is kKeyShare .. kUpdate. False: skipped (kSkipLocked).
+  // Takes the row lock among this writer's sessions and records the access for certification, with
+  // the snapshot of this statement as base version. `mode` is kKeyShare .. kUpdate. False: skipped
+  // (kSkipLocked).
   Result<bool> Lock(ByteView key, AccessKind mode, WaitPolicy policy = WaitPolicy::kWait);
-  // Buffers a write. With kNoKeyUpdate or kUpdate the row lock is taken as by Lock; kWriteUnchecked (entries of
-  // non-unique indexes) takes none and is not checked.
+  // Buffers a write. With kNoKeyUpdate or kUpdate the row lock is taken as by Lock; kWriteUnchecked
+  // (entries of non-unique indexes) takes none and is not checked.
   Status Put(ByteView key, ByteView value, AccessKind kind);
   Status Delete(ByteView key, AccessKind kind);
   // READ accesses: the commit fails if anything there was modified since this statement's snapshot.
@@ -161,9 +169,10 @@ class Txn {
   uint64_t system_writes() const { return system_writes_; }
 
   // ---- end
-  // Sends one request, or none when there is nothing to certify. After any return the transaction is over and its
-  // locks are released. kConflict (conflict() is set), kUnavailable, kOutcomeUnknown, kFenced,
-  // kResourceExhausted (too large), kInternal (aborted by Resolve counts as kConflict).
+  // Sends one request, or none when there is nothing to certify. After any return the transaction
+  // is over and its locks are released. kConflict (conflict() is set), kUnavailable,
+  // kOutcomeUnknown, kFenced, kResourceExhausted (too large), kInternal (aborted by Resolve counts
+  // as kConflict).
   Result<CommitResult> Commit();
   void Rollback();
   bool active() const { return active_; }
@@ -187,8 +196,9 @@ class Txn {
 
  private:
   friend class TxnManager;
-  // Everything this transaction does with one key. base[kind - 1] is the oldest snapshot under which it made an
-  // access of that kind; kNoBase: it made none; kPendingBase: made before the statement had a snapshot.
+  // Everything this transaction does with one key. base[kind - 1] is the oldest snapshot under
+  // which it made an access of that kind; kNoBase: it made none; kPendingBase: made before the
+  // statement had a snapshot.
   struct KeyAccess {
     static constexpr uint64_t kNoBase = UINT64_MAX;
     static constexpr uint64_t kPendingBase = UINT64_MAX - 1;
@@ -247,18 +257,19 @@ class Txn {
   uint64_t snapshot_statement_ = 0;    // the one that took the snapshot
   bool has_pending_bases_ = false;
   uint64_t system_writes_ = 0;
-  size_t bytes_ = 0;            // of keys and values in accesses_ and read_ranges_
+  size_t bytes_ = 0;  // of keys and values in accesses_ and read_ranges_
 
   TxnId id_;
   FailureKind failure_ = FailureKind::kNone;
   std::optional<ConflictInfo> conflict_;
 };
 
-// One for each writer process. Borrows storage and reader, which must outlive it, as it must its Txns.
+// One for each writer process. Borrows storage and reader, which must outlive it, as it must its
+// Txns.
 //
-// The row locks of a commit are kept until the stream has reached its version, at most for kLockLingerMax: the
-// next local transaction on such a row that starts at the local version then sees the commit, instead of losing
-// certification against it.
+// The row locks of a commit are kept until the stream has reached its version, at most for
+// kLockLingerMax: the next local transaction on such a row that starts at the local version then
+// sees the commit, instead of losing certification against it.
 class TxnManager : public storage_client::StreamObserver {
  public:
   static constexpr std::chrono::milliseconds kLockLingerMax{1000};
@@ -268,8 +279,8 @@ class TxnManager : public storage_client::StreamObserver {
 
   std::unique_ptr<Txn> Begin(const TxnOptions& options);
 
-  // Writes this incarnation's name where every writer finds it (system table kWritersTable), so that a conflict
-  // can name the winner. Once after the incarnation was allocated.
+  // Writes this incarnation's name where every writer finds it (system table kWritersTable), so
+  // that a conflict can name the winner. Once after the incarnation was allocated.
   Status RegisterWriter(std::chrono::milliseconds timeout);
   // The name of an incarnation's writer; empty when it is not known. Cached; may read.
   std::string WriterName(Incarnation incarnation);
@@ -311,8 +322,9 @@ class TxnManager : public storage_client::StreamObserver {
 // System tables that belong to this layer; the catalog's own start above (docs/formats/catalog.md).
 inline constexpr TableId kWritersTable{2};  // key: u64 BE incarnation; value: format u8 = 1, name
 
-// pg_current_xact_id(): incarnation in the upper 24 bits below the sign, sequence in the lower 39. Reversible and
-// positive. kResourceExhausted when either does not fit (16 million lives of writers, 5e11 transactions each).
+// pg_current_xact_id(): incarnation in the upper 24 bits below the sign, sequence in the lower 39.
+// Reversible and positive. kResourceExhausted when either does not fit (16 million lives of
+// writers, 5e11 transactions each).
 Result<int64_t> PackXactId(const TxnId& id);
 // kInvalidArgument for what PackXactId never returns.
 Result<TxnId> UnpackXactId(int64_t xact_id);
