@@ -23,4 +23,8 @@ class ShutdownSignals {
 // Writes to a closed socket answer EPIPE instead of killing the process. Called first in main().
 void IgnoreSigPipe();
 
+// Fault hook: ends the process at once, as SIGKILL from outside would. No destructor, handler or
+// buffer runs; what was written to files stays in the kernel, as it does after a kill.
+[[noreturn]] void CrashProcess();
+
 }  // namespace borealis::env

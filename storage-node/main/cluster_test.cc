@@ -382,6 +382,36 @@ TEST(ClusterTest, AdministrationAndHealth) {
   EXPECT_TRUE(answer->serving());
 }
 
+// The answer of the member's administration to Crash; kUnavailable when it died of it.
+Code Crash(const TestCluster& cluster, int member) {
+  rpc::AdminClient admin;
+  return admin
+      .Call<v1::CrashRequest, v1::CrashResponse>(cluster.admin_address(member),
+                                                 "/borealis.v1.StorageAdmin/Crash", {},
+                                                 std::chrono::seconds(5))
+      .code();
+}
+
+TEST(ClusterTest, CrashIsADeathBySigkill) {
+  TestCluster cluster(3);
+  const Incarnation w = cluster.Allocate("w", 1);
+  const int leader = cluster.Leader();
+  ASSERT_NE(leader, 0);
+  EXPECT_EQ(Crash(cluster, leader), Code::kUnavailable);
+  EXPECT_EQ(cluster.WaitForExit(leader), 128 + SIGKILL);
+  EXPECT_EQ(cluster.LogOf(leader).find("handing over leadership"), std::string::npos);
+  EXPECT_EQ(cluster.CommitAnywhere(Put({w, 1}, "a", Version(0), "x"))->kind,
+            VerdictKind::kAccepted);
+}
+
+TEST(ClusterTest, CrashIsRefusedWithoutItsFlag) {
+  TestCluster cluster(1, {});
+  ASSERT_EQ(cluster.Leader(), 1);
+  EXPECT_EQ(Crash(cluster, 1), Code::kUnsupported);
+  EXPECT_EQ(cluster.Leader(), 1);
+  cluster.Kill(1, SIGTERM);
+}
+
 TEST(ProgramTest, WrongFlagsAndFoldersAreRefused) {
   std::string out;
   EXPECT_EQ(RunStorage({"--no-such-flag=1"}, &out), 2) << out;

@@ -155,8 +155,7 @@ void TestCluster::Start(int member) {
                                    "--data-dir=" + folder_ + "/" + std::to_string(member),
                                    "--listen=" + address(member),
                                    "--admin-listen=127.0.0.1:" + std::to_string(ports_[port + 1]),
-                                   "--http-listen=" + http_address(member),
-                                   "--chaos-enabled"};
+                                   "--http-listen=" + http_address(member)};
   for (int peer = 1; peer <= members_; ++peer) {
     args.push_back("--peer");
     args.push_back(std::to_string(peer) + "=" + address(peer));

@@ -15,7 +15,7 @@ namespace borealis::storage_main {
 class TestCluster {
  public:
   // Starts that many members (ids from 1) in a temporary folder.
-  explicit TestCluster(int members, std::vector<std::string> extra_flags = {});
+  explicit TestCluster(int members, std::vector<std::string> extra_flags = {"--chaos-enabled"});
   ~TestCluster();
 
   void Start(int member);

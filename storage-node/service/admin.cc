@@ -1,5 +1,6 @@
 #include "storage-node/service/admin.h"
 
+#include "common/env/signals.h"
 #include "common/env/thread.h"
 #include "proto/admin.pb.h"
 
@@ -76,6 +77,11 @@ void RegisterAdmin(rpc::AdminServer& server, env::Loop& loop, replica::Replica& 
         server.PauseFor(duration);
         loop.Post([duration] { env::BlockThreadFor(duration); });
         return v1::PauseResponse();
+      });
+  server.Handle<v1::CrashRequest, v1::CrashResponse>(
+      std::string(kPrefix) + "Crash", [options](const v1::CrashRequest&) -> Result<v1::CrashResponse> {
+        if (!options.chaos_enabled) return Unsupported("crash needs --chaos-enabled");
+        env::CrashProcess();
       });
 }
 

@@ -15,11 +15,12 @@ struct AdminOptions {
   MemberId id;
   std::string zone;
   std::string software_version;
-  bool chaos_enabled = false;  // else Pause answers kUnsupported
+  bool chaos_enabled = false;  // else Pause and Crash answer kUnsupported
 };
 
 // Registers the handlers; before server.Start(). Loop and replica outlive the server. Pause blocks
-// the loop: the member then neither reads nor answers on any connection, and does not sync.
+// the loop: the member then neither reads nor answers on any connection, and does not sync. Crash
+// ends the process (env::CrashProcess).
 void RegisterAdmin(rpc::AdminServer& server, env::Loop& loop, replica::Replica& replica,
                    AdminOptions options);
 

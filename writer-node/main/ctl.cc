@@ -3,6 +3,7 @@
 //   borealis-ctl status  member|writer HOST:PORT
 //   borealis-ctl drain   HOST:PORT MILLISECONDS
 //   borealis-ctl pause   member|writer HOST:PORT MILLISECONDS
+//   borealis-ctl crash   member|writer HOST:PORT
 //   borealis-ctl transfer HOST:PORT [MEMBER]
 //
 // Exit codes: 0 answered, 1 no answer or refused, 2 wrong arguments.
@@ -26,6 +27,7 @@ int Usage() {
                "usage: borealis-ctl status member|writer HOST:PORT\n"
                "       borealis-ctl drain HOST:PORT MILLISECONDS\n"
                "       borealis-ctl pause member|writer HOST:PORT MILLISECONDS\n"
+               "       borealis-ctl crash member|writer HOST:PORT\n"
                "       borealis-ctl transfer HOST:PORT [MEMBER]\n");
   return 2;
 }
@@ -48,6 +50,24 @@ int Call(const std::string& target, const std::string& method, const Request& re
   return 0;
 }
 
+// The process dies without an answer, so the end of the connection is the success: it was there for
+// the status before.
+template <typename StatusRequest, typename StatusResponse>
+int Crash(const std::string& target, const std::string& service) {
+  const std::string prefix = "/borealis.v1." + service + "/";
+  rpc::AdminClient client;
+  Status status =
+      client.Call<StatusRequest, StatusResponse>(target, prefix + "Status", {}, kTimeout).status();
+  if (status.ok()) {
+    status = client.Call<v1::CrashRequest, v1::CrashResponse>(target, prefix + "Crash", {}, kTimeout)
+                 .status();
+    if (status.code() == Code::kUnavailable) return 0;
+  }
+  std::fprintf(stderr, "borealis-ctl: %s\n",
+               status.ok() ? "answered, and still runs" : status.ToString().c_str());
+  return 1;
+}
+
 int Run(const std::vector<std::string>& args) {
   const std::string command = args.empty() ? "" : args[0];
   const bool member = args.size() > 1 && args[1] == "member";
@@ -68,6 +88,12 @@ int Run(const std::vector<std::string>& args) {
     request.set_duration_ms(static_cast<uint32_t>(std::strtoul(args[3].c_str(), nullptr, 10)));
     return Call<v1::PauseRequest, v1::PauseResponse>(
         args[2], member ? "StorageAdmin/Pause" : "WriterAdmin/Pause", request);
+  }
+  if (command == "crash" && args.size() == 3 && member) {
+    return Crash<v1::StorageStatusRequest, v1::StorageStatusResponse>(args[2], "StorageAdmin");
+  }
+  if (command == "crash" && args.size() == 3 && writer) {
+    return Crash<v1::WriterStatusRequest, v1::WriterStatusResponse>(args[2], "WriterAdmin");
   }
   if (command == "transfer" && (args.size() == 2 || args.size() == 3)) {
     v1::TransferLeadershipRequest request;

@@ -72,6 +72,12 @@ void RegisterAdmin(rpc::AdminServer& server, env::Loop& loop, Writer& writer, bo
         loop.Post([duration] { env::BlockThreadFor(duration); });
         return v1::PauseResponse();
       });
+  server.Handle<v1::CrashRequest, v1::CrashResponse>(
+      std::string(kPrefix) + "Crash",
+      [chaos_enabled](const v1::CrashRequest&) -> Result<v1::CrashResponse> {
+        if (!chaos_enabled) return Unsupported("crash needs --chaos-enabled");
+        env::CrashProcess();
+      });
 }
 
 Status Run(const Flags& flags, obs::LogSink& sink) {
