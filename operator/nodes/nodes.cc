@@ -13,11 +13,9 @@ namespace {
 constexpr env::Duration kBeatTimeout{1'000'000};
 constexpr env::Duration kCallTimeout{3'000'000};
 
-const char* Method(Role role, bool pause) {
-  if (role == Role::kStorage) {
-    return pause ? "/borealis.v1.StorageAdmin/Pause" : "/borealis.v1.StorageAdmin/Status";
-  }
-  return pause ? "/borealis.v1.WriterAdmin/Pause" : "/borealis.v1.WriterAdmin/Status";
+std::string Method(Role role, const char* name) {
+  const std::string service = role == Role::kStorage ? "StorageAdmin" : "WriterAdmin";
+  return "/borealis.v1." + service + "/" + name;
 }
 
 class GrpcNodes final : public Nodes {
@@ -77,9 +75,19 @@ class GrpcNodes final : public Nodes {
     v1::PauseRequest request;
     request.set_duration_ms(duration_ms);
     return client_
-        ->Call<v1::PauseRequest, v1::PauseResponse>(address, Method(role, true), request,
+        ->Call<v1::PauseRequest, v1::PauseResponse>(address, Method(role, "Pause"), request,
                                                     kCallTimeout)
         .status();
+  }
+
+  Status Crash(Role role, const std::string& address) override {
+    // Asked for its status first: so it was there and connected, and "unavailable" below means that
+    // it died. Both requests are empty messages.
+    RETURN_IF_ERROR(client_->CallRaw(address, Method(role, "Status"), "", kCallTimeout).status());
+    const Status status =
+        client_->CallRaw(address, Method(role, "Crash"), "", kCallTimeout).status();
+    if (status.code() == Code::kUnavailable) return Status::Ok();
+    return status.ok() ? Internal("answered the crash, and still runs") : status;
   }
 
  private:
@@ -121,7 +129,7 @@ class GrpcNodes final : public Nodes {
   void Send(const std::string& group, const std::string& name, const Target& target) {
     if (target.role == Role::kStorage) {
       client_->CallAsync<v1::StorageStatusRequest, v1::StorageStatusResponse>(
-          target.address, Method(target.role, false), {}, kBeatTimeout,
+          target.address, Method(target.role, "Status"), {}, kBeatTimeout,
           [=, this](Result<v1::StorageStatusResponse> answer) {
             if (!answer.ok()) return Settle(group, name, target, nullptr);
             Beat beat;
@@ -137,7 +145,7 @@ class GrpcNodes final : public Nodes {
       return;
     }
     client_->CallAsync<v1::WriterStatusRequest, v1::WriterStatusResponse>(
-        target.address, Method(target.role, false), {}, kBeatTimeout,
+        target.address, Method(target.role, "Status"), {}, kBeatTimeout,
         [=, this](Result<v1::WriterStatusResponse> answer) {
           if (!answer.ok()) return Settle(group, name, target, nullptr);
           Beat beat;

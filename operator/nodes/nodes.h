@@ -41,6 +41,8 @@ class Nodes {
   // Returns the sessions that are left.
   virtual Result<uint32_t> Drain(const std::string& address, uint32_t drain_ms) = 0;
   virtual Status Pause(Role role, const std::string& address, uint32_t duration_ms) = 0;
+  // Ends the process as by SIGKILL. kOk: it had answered, and its connection has ended.
+  virtual Status Crash(Role role, const std::string& address) = 0;
 };
 
 constexpr env::Duration kBeatEvery{500'000};

@@ -107,6 +107,10 @@ Result<Json> FakeApi::Patch(const Resource& r, const std::string& ns, const std:
     stored["metadata"]["uid"] = "uid-" + std::to_string(version_ + 1);
     return Store(r, key, std::move(stored), WatchEvent::Type::kAdded);
   }
+  const std::string version = TextAt(patch, {"metadata", "resourceVersion"});
+  if (!version.empty() && version != TextAt(found->second, {"metadata", "resourceVersion"})) {
+    return Status(Code::kConflict, "HTTP 409 Conflict: " + name);
+  }
   Json stored = found->second;
   stored.merge_patch(patch);
   if (SameButVersion(stored, found->second)) return found->second;

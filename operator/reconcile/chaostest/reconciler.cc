@@ -20,6 +20,17 @@ struct Test {
     if (written.ok()) object = *written;
     return written.status();
   }
+  // Replaces status.faults. Fails with kConflict if the object that was read is not the newest: a
+  // fault that an older reading lacks must not be made a second time.
+  Status RecordFaults(const Json& faults) {
+    const Json patch = {
+        {"metadata", {{"resourceVersion", kube::TextAt(object, {"metadata", "resourceVersion"})}}},
+        {"status", {{"faults", faults}}}};
+    auto written = context.api.Patch(kube::ChaosTests(), test.ns, test.name, patch,
+                                     {.subresource = "status"});
+    if (written.ok()) object = *written;
+    return written.status();
+  }
   Next Say(const char* phase, const std::string& message, int64_t again_seconds = 2) {
     Json status = {{"phase", phase}, {"message", message}};
     const bool final = std::string(phase) != "Pending" && std::string(phase) != "Running";
@@ -48,23 +59,34 @@ std::vector<Json> Candidates(const Test& t, const api::Fault& fault) {
   return pods;
 }
 
+// KillPod: first all processes, so that they die as if at once and none has time for a farewell;
+// then their pods. A forced deletion frees the name while a process may still run: here it does not,
+// and should kubelet have started it again meanwhile, the lock on the member's folder keeps the next
+// one out until it is gone.
 Status Inject(Test& t, const api::Fault& fault, const std::vector<Json>& targets) {
+  const bool kill = fault.type == api::FaultType::kKillPod;
+  const nodes::Role role =
+      fault.role == api::TargetRole::kWriter ? nodes::Role::kWriter : nodes::Role::kStorage;
   for (const Json& pod : targets) {
-    Status status;
-    if (fault.type == api::FaultType::kKillPod) {
-      // One second, not force: a forced deletion frees the name while the process may still run.
-      status = t.context.api.Delete(kube::Pods(), t.test.ns, kube::Name(pod), {kube::Uid(pod), 1});
-    } else {
-      status = t.context.nodes.Pause(
-          fault.role == api::TargetRole::kWriter ? nodes::Role::kWriter : nodes::Role::kStorage,
-          AdminAddress(pod), static_cast<uint32_t>(fault.duration_seconds) * 1000);
-    }
+    const Status status =
+        kill ? t.context.nodes.Crash(role, AdminAddress(pod))
+             : t.context.nodes.Pause(role, AdminAddress(pod),
+                                     static_cast<uint32_t>(fault.duration_seconds) * 1000);
     if (!status.ok()) return status.WithContext(kube::Name(pod));
+  }
+  if (!kill) return Status::Ok();
+  for (const Json& pod : targets) {
+    const Status status =
+        t.context.api.Delete(kube::Pods(), t.test.ns, kube::Name(pod), {kube::Uid(pod), 0});
+    const bool gone = status.code() == Code::kNotFound || status.code() == Code::kConflict;
+    if (!status.ok() && !gone) return status.WithContext(kube::Name(pod));
   }
   return Status::Ok();
 }
 
-// Makes the faults that are due; each at most once: its moment is recorded before it is made.
+// Makes the faults that are due; each at most once: it is recorded before it is made, as not made,
+// and again afterwards. So an operator that dies in between leaves a fault that was perhaps not made,
+// which the verdict counts as an error, and its successor does not make it again.
 Status MakeFaults(Test& t, env::Duration* again) {
   const int64_t started = kube::ParseTime(kube::TextAt(t.object, {"status", "startedAt"}));
   Json done = kube::At(t.object, {"status", "faults"});
@@ -94,14 +116,15 @@ Status MakeFaults(Test& t, env::Duration* again) {
     done.push_back({{"name", fault.name},
                     {"target", names},
                     {"injectedAt", kube::FormatTime(t.context.now())}});
-    if (targets.empty()) done.back()["error"] = "no such pod was up";
-    RETURN_IF_ERROR(t.Patch({{"faults", done}}));
+    done.back()["error"] = targets.empty() ? "no such pod was up" : "it is not known to be made";
+    RETURN_IF_ERROR(t.RecordFaults(done));
+    if (targets.empty()) continue;
     const Status injected = Inject(t, fault, targets);
-    t.context.events.Record(t.object, "Normal", "Fault", fault.name + ": " + names);
-    if (!injected.ok()) {
-      done.back()["error"] = injected.message();
-      RETURN_IF_ERROR(t.Patch({{"faults", done}}));
-    }
+    t.context.events.Record(t.object, injected.ok() ? "Normal" : "Warning", "Fault",
+                            fault.name + ": " + names);
+    if (injected.ok()) done.back().erase("error");
+    else done.back()["error"] = injected.message();
+    RETURN_IF_ERROR(t.RecordFaults(done));
   }
   return Status::Ok();
 }
@@ -153,11 +176,9 @@ Next Begin(Test& t) {
   }
   const auto cluster = api::ParseCluster(cluster_json);
   if (!cluster.ok()) return t.Say("Pending", "waiting for a valid " + t.test.cluster);
-  const bool pauses =
-      std::any_of(t.test.faults.begin(), t.test.faults.end(),
-                  [](const api::Fault& f) { return f.type == api::FaultType::kPause; });
-  if (pauses && !cluster->chaos_enabled) {
-    return t.Say("Error", "a fault of type Pause needs spec.chaos.enabled: true in the cluster");
+  if (!t.test.faults.empty() && !cluster->chaos_enabled) {
+    return t.Say("Error", "faults need spec.chaos.enabled: true in the MultiMasterCluster " +
+                              t.test.cluster);
   }
   if (kube::TextAt(cluster_json, {"status", "summary"}) != "ready") {
     return t.Say("Pending", "waiting until " + t.test.cluster + " is Ready", 1);

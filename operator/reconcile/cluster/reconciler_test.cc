@@ -38,6 +38,7 @@ class FakeNodes final : public nodes::Nodes {
     return sessions_left;
   }
   Status Pause(nodes::Role, const std::string&, uint32_t) override { return Status::Ok(); }
+  Status Crash(nodes::Role, const std::string&) override { return Status::Ok(); }
   std::map<std::string, nodes::Beat> beats;
   std::vector<std::string> drained;
   uint32_t sessions_left = 0;
