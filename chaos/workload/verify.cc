@@ -94,10 +94,14 @@ void Verify(BankRun& run, const std::vector<FinalState>& states, BankReport* rep
   report->lost = lost.size();
   report->duplicated = duplicated.size();
   std::lock_guard<std::mutex> lock(run.mu);
+  // What is lost comes first: a state that lost transfers brings enough other findings to hide them.
+  std::vector<std::string> findings;
   for (int64_t id : lost) {
-    if (run.findings.size() >= kFindingsMax) break;
-    run.findings.push_back("transfer " + std::to_string(id) + " was acknowledged and is lost");
+    if (findings.size() >= kFindingsMax / 2) break;
+    findings.push_back("transfer " + std::to_string(id) + " was acknowledged and is lost");
   }
+  run.findings.insert(run.findings.begin(), findings.begin(), findings.end());
+  run.findings.resize(std::min(run.findings.size(), kFindingsMax));
   for (const auto& row : states.empty() ? std::vector<FinalState::Row>{} : states[0].transfers) {
     auto known = told.find(row.id);
     if (known != told.end() && known->second == Told::kInDoubt) report->in_doubt_committed++;
