@@ -11,11 +11,12 @@
 
 extern "C" {
 #include <pg_query.h>
-
+// clang-format off: postgres.h must come before all of PostgreSQL's other headers
+#include "postgres.h"
 #include "nodes/parsenodes.h"
 #include "nodes/pg_list.h"
 #include "nodes/value.h"
-#include "postgres.h"
+// clang-format on
 
 // From pg_query_internal.h, which the library exports but which needs headers of its own build.
 typedef struct {
