@@ -121,7 +121,8 @@ class Watch(threading.Thread):
         super().__init__(daemon=True)
         self.events, self.stopping = [], False
         self.process = subprocess.Popen(
-            ["kubectl", "--kubeconfig", cluster.provider.kubeconfig(), "-n", namespace, "get", kind, "-l", selector, "--watch",
+            ["kubectl", "--kubeconfig", cluster.provider.kubeconfig(), "-n", namespace, "get", kind, "-l", selector,
+             "--watch",
              "--output-watch-events", "-o", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.start()
         wait_until(f"the watch of {kind} speaks", 20, lambda: self.events)
@@ -308,7 +309,8 @@ class Load:
 
     def add(self, services):
         for ways in services:
-            self.clients.append(Client([self.shop.port(s) for s in ways], self.shop.secret, len(self.clients) + 1, self.stop))
+            self.clients.append(Client([self.shop.port(s) for s in ways], self.shop.secret, len(self.clients) + 1,
+                                       self.stop))
         return self.clients[-len(services):]
 
     def wait_working(self, seconds=30):
