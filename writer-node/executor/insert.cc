@@ -31,7 +31,10 @@ class InsertOp final : public DmlOp, public RowInserter {
   SqlStatus CheckForeignKeys() override {
     std::vector<const Row*> rows;
     for (const Row& row : written_) rows.push_back(&row);
-    return CheckOutbound(state_, node_, rows);
+    SQL_RETURN_IF_ERROR(CheckOutbound(state_, node_, rows));
+    rows.clear();
+    for (const Row& row : replaced_) rows.push_back(&row);
+    return CheckInbound(state_, node_, rows);
   }
 
   uint64_t count() const override { return state_->rows_affected; }
@@ -39,6 +42,7 @@ class InsertOp final : public DmlOp, public RowInserter {
  protected:
   SqlStatus Run() override {
     written_.clear();
+    replaced_.clear();
     SQL_ASSIGN_OR_RETURN(std::vector<Row> inputs, ChildRows());
     SQL_RETURN_IF_ERROR(InsertAll(inputs));
     return CheckForeignKeys();
@@ -102,13 +106,18 @@ class InsertOp final : public DmlOp, public RowInserter {
     }
     auto found = txn().MultiGet(bytes);
     if (!found.ok()) return state_->TxnError(found.status());
+    // The conflict target first: a row that exists under it is the conflict that was asked about,
+    // whichever other keys the same row (or another) holds.
     for (size_t i = 0; i < keys.size(); i++) {
       if (!(*found)[i].has_value()) continue;
       bool decides =
           !insert_.conflict_index.has_value() || *insert_.conflict_index == keys[i].index->id;
-      if (!decides) return DuplicateKey(keys[i]);
+      if (!decides) continue;
       if (insert_.on_conflict == planner::ConflictAction::kNothing) return {};
       return UpdateExisting(keys[i], *(*found)[i], row, input);
+    }
+    for (size_t i = 0; i < keys.size(); i++) {
+      if ((*found)[i].has_value()) return DuplicateKey(keys[i]);
     }
     SQL_RETURN_IF_ERROR(WriteNew(row));
     touched_.insert(keys[0].key);
@@ -124,6 +133,10 @@ class InsertOp final : public DmlOp, public RowInserter {
     if (!key.index->primary) {
       SQL_ASSIGN_OR_RETURN_BASE(row_key,
                                 codec().RowKeyOf(codec().index(key.index->id), key.key, value));
+      // Locked before it is read, and also when WHERE then passes it over: the statement's answer
+      // follows from this row, so certification has to know of it.
+      auto locked = txn().Lock(row_key, txn::AccessKind::kUpdate);
+      if (!locked.ok()) return state_->TxnError(locked.status());
       auto row = txn().Get(row_key);
       if (!row.ok()) return state_->TxnError(row.status());
       if (!row->has_value())
@@ -153,11 +166,16 @@ class InsertOp final : public DmlOp, public RowInserter {
     SQL_RETURN_IF_ERROR(RequireFree(KeysOf(changed)));
     SQL_RETURN_IF_ERROR(WriteNew(changed));
     SQL_RETURN_IF_ERROR(Return(changed, input));
+    if (!insert_.inbound.empty()) {
+      SQL_RETURN_IF_ERROR(state_->Charge(MemoryOf(existing)));
+      replaced_.push_back(std::move(existing));
+    }
     return Remember(changed);
   }
 
   const planner::Insert& insert_;
   std::vector<Row> written_;                 // for foreign keys; empty when there are none
+  std::vector<Row> replaced_;                // by DO UPDATE, for foreign keys that point here
   std::unordered_set<std::string> touched_;  // row keys, for ON CONFLICT DO UPDATE
 };
 
