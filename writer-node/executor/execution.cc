@@ -68,8 +68,8 @@ struct Execution::Impl {
     for (int turn = 0; turn < kTurnsMax; turn++) {
       SqlStatus status = RunOnce();
       if (state.txn().failure() == txn::FailureKind::kStaleStatement && !status.ok()) {
-        state.txn().RollbackTo(savepoint);
-        state.txn().BeginStatement();
+        // A new snapshot also in repeatable read: the old one is this statement's own.
+        state.txn().RestartStatement();
         continue;
       }
       // An error of the transaction itself (conflict, deadlock, no quorum) needs no better

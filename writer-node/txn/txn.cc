@@ -56,7 +56,7 @@ void Txn::BeginStatement(const StatementOptions& options) {
   statement_start_ = undo_.size();
   statement_start_ranges_ = read_ranges_.size();
   manager_->locks_.ResetCancel(owner_.get());
-  if (options_.isolation == Isolation::kReadCommitted) has_snapshot_ = false;
+  if (options_.isolation == Isolation::kReadCommitted) has_snapshot_ = snapshot_strong_ = false;
 }
 
 Status Txn::TakeSnapshot() {
@@ -91,7 +91,7 @@ void Txn::RestartStatement() {
   failure_ = FailureKind::kNone;
   conflict_.reset();
   start_local_ = false;
-  has_snapshot_ = false;
+  has_snapshot_ = snapshot_strong_ = false;
 }
 
 Result<Txn::StrongCheck> Txn::EnsureStrong() {
@@ -475,6 +475,9 @@ Result<CommitResult> Txn::Judge(const wire::Verdict& verdict, const wire::Reques
 
 Result<CommitResult> Txn::Commit() {
   BOREALIS_CHECK(active_);
+  // What a statement left must not speak for the commit: an unknown outcome that is reported as a
+  // lost certification would be run again, and might happen twice.
+  failure_ = FailureKind::kNone;
   if (!needs_certification()) {
     Rollback();
     return CommitResult{};

@@ -293,6 +293,24 @@ TEST(Txn, StartLocalUsesNoReadIndexAndIsProvenByCertification) {
   });
 }
 
+// What an earlier statement's snapshot was does not speak for the next one, which has none yet.
+TEST(Txn, AStatementsSnapshotIsNotStrongBeforeItIsTaken) {
+  RunInFiber([](env::Loop& loop) {
+    FakeCluster cluster(&loop);
+    Writer a(&cluster, "w-0"), b(&cluster, "w-1");
+    a.Set("x", "1");
+    b.storage.HoldStream(true);
+    a.Set("x", "2");
+    auto txn = b.manager.Begin(ReadCommitted());
+    txn->BeginStatement();
+    EXPECT_EQ(Get(txn.get(), "x"), "2");
+    EXPECT_TRUE(txn->snapshot_is_strong());
+    txn->BeginStatement({.start_local = true});
+    EXPECT_FALSE(txn->snapshot_is_strong());
+    EXPECT_EQ(Get(txn.get(), "x"), "1");
+  });
+}
+
 // A local lock outlives the commit until the stream has it: the next start-local writer is not
 // stale.
 TEST(Txn, LocksLingerUntilTheStreamHasTheCommit) {
