@@ -32,7 +32,6 @@ class CopyInImpl final : public CopyIn {
 
   SqlStatus Begin() {
     savepoint_ = state_.txn().SetSavepoint();
-    state_.txn().BeginStatement();
     Status used = catalog::Catalog::UseTable(state_.context.txn, *InsertOf(*plan_).table);
     return used.ok() ? SqlStatus() : state_.TxnError(used);
   }

@@ -100,6 +100,12 @@ sql::SqlStatus Session::CopyTo(binder::BoundCopy bound, Outcome* outcome) {
   SQL_ASSIGN_OR_RETURN(auto run,
                        executor::Execution::Start(
                            plan, MakeExecContext(statement_catalog_, nullptr, false)));
+  // In read committed the execution took a newer snapshot than the plan's catalog; nothing was sent
+  // yet, so outside a block the session runs it again.
+  SQL_ASSIGN_OR_RETURN(catalog::SnapshotPtr now, ExactCatalog());
+  if (!PlanStands(*plan, *now)) {
+    return {"40001", "could not serialize access: a table of the COPY was changed"};
+  }
   const size_t visible = plan->visible;
   std::vector<planner::OutputColumn> columns(
       plan->columns.begin(), plan->columns.begin() + static_cast<ptrdiff_t>(visible));

@@ -58,6 +58,7 @@ SqlStatus TransactionBlock::Start(State state) {
   options.quorum_wait = std::chrono::milliseconds(settings_->Int(SettingId::kQuorumWait));
   options.lock_timeout = std::chrono::milliseconds(settings_->Int(SettingId::kLockTimeout));
   options.bytes_max = static_cast<size_t>(settings_->Int(SettingId::kBytesMax)) * 1024;
+  options.min_version = last_commit_;
   txn_ = txns_->Begin(options);
   started_ = clock_->Wall();
   has_ddl_ = false;
@@ -139,6 +140,7 @@ SqlStatus TransactionBlock::FinishCommit(const catalog::CatalogSnapshot* names) 
   Result<txn::CommitResult> result = txn_->Commit();
   SqlStatus status;
   if (!result.ok()) status = executor::FromTxn(result.status(), *txn_, names);
+  if (result.ok()) last_commit_ = std::max(last_commit_, result->version);
   End(status.ok());
   return status;
 }

@@ -89,6 +89,8 @@ class TransactionBlock {
   txn::Isolation isolation_ = txn::Isolation::kRepeatableRead;
   bool read_only_ = false;
   bool has_ddl_ = false;
+  // The session sees its own writes, also with borealis.read_consistency = local.
+  Version last_commit_;
   env::WallTime started_;
   std::vector<Point> points_;
 };

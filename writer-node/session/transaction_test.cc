@@ -156,6 +156,23 @@ TEST(TransactionBlock, ChainKeepsTheModes) {
   });
 }
 
+TEST(TransactionBlock, LocalReadsSeeTheSessionsOwnCommits) {
+  WithBench([](Bench& b) {
+    ASSERT_TRUE(b.settings.Set("borealis.read_consistency", {"local"}, false).ok());
+    b.storage.HoldStream(true);
+    ASSERT_TRUE(b.block.StartImplicit().ok());
+    ASSERT_TRUE(b.Put("a").ok());
+    ASSERT_TRUE(b.block.CommitImplicit(nullptr).ok());
+    ASSERT_TRUE(b.block.StartImplicit().ok());
+    Bytes key = wire::MakeKeyPrefix(wire::Keyspace::kUser, TableId(9), IndexId(1)) + "a";
+    auto value = b.block.txn()->Get(key);
+    ASSERT_TRUE(value.ok());
+    EXPECT_TRUE(value->has_value());
+    b.block.Abandon();
+    b.storage.HoldStream(false);
+  });
+}
+
 TEST(TransactionBlock, ALostCommitIsOverAndSaysSo) {
   WithBench([](Bench& b) {
     ASSERT_TRUE(b.block.Begin({}).ok());
