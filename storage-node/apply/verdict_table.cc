@@ -9,8 +9,10 @@ std::optional<wire::Verdict> VerdictTable::Lookup(const TxnId& txn) const {
   refused.txn = txn;
   const auto it = writers_.find(txn.incarnation);
   if (it == writers_.end()) {
-    // Never allocated, or fenced so long ago that it is forgotten.
-    refused.kind = wire::VerdictKind::kFenced;
+    // Never allocated; or fenced so long ago that it is forgotten: then nobody knows any more
+    // whether it was accepted, and kFenced would say that it was not.
+    const bool forgotten = txn.incarnation && txn.incarnation < next_;
+    refused.kind = forgotten ? wire::VerdictKind::kStale : wire::VerdictKind::kFenced;
     return refused;
   }
   const Writer& writer = it->second;
