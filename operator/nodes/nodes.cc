@@ -5,13 +5,11 @@
 
 #include "common/env/thread.h"
 #include "common/rpc/admin_client.h"
+#include "operator/nodes/heartbeats.h"
 #include "proto/admin.pb.h"
 
 namespace borealis::nodes {
 namespace {
-
-constexpr env::Duration kBeatTimeout{1'000'000};
-constexpr env::Duration kCallTimeout{3'000'000};
 
 std::string Method(Role role, const char* name) {
   const std::string service = role == Role::kStorage ? "StorageAdmin" : "WriterAdmin";
@@ -21,7 +19,13 @@ std::string Method(Role role, const char* name) {
 class GrpcNodes final : public Nodes {
  public:
   explicit GrpcNodes(std::function<void(const std::string&)> on_change)
-      : on_change_(std::move(on_change)), client_(std::make_unique<rpc::AdminClient>()) {
+      : client_(std::make_unique<rpc::AdminClient>()),
+        beats_(
+            env::SystemClock(),
+            [this](const Target& target, Heartbeats::Answer answer) {
+              Ask(target, std::move(answer));
+            },
+            std::move(on_change)) {
     thread_ = env::Thread("heartbeats", [this] { Run(); });
   }
   ~GrpcNodes() override {
@@ -31,35 +35,14 @@ class GrpcNodes final : public Nodes {
     }
     wake_.notify_all();
     thread_.Join();
-    client_.reset();  // ends and awaits running calls, which use this object
+    client_.reset();  // ends and awaits running calls, which use beats_
   }
 
   void SetTargets(const std::string& group, std::map<std::string, Target> targets) override {
-    std::lock_guard lock(mu_);
-    auto& nodes = groups_[group];
-    for (auto it = nodes.begin(); it != nodes.end();) {
-      const auto wanted = targets.find(it->first);
-      const bool keep = wanted != targets.end() && wanted->second == it->second.target;
-      it = keep ? std::next(it) : nodes.erase(it);
-    }
-    for (auto& [name, target] : targets) {
-      auto [it, added] = nodes.try_emplace(name);
-      if (!added) continue;
-      it->second.target = std::move(target);
-      it->second.since = env::SystemClock().Monotonic();
-    }
-    if (nodes.empty()) groups_.erase(group);
+    beats_.SetTargets(group, std::move(targets));
   }
-
   Beat Get(const std::string& group, const std::string& name) const override {
-    std::lock_guard lock(mu_);
-    const auto nodes = groups_.find(group);
-    if (nodes == groups_.end()) return {};
-    const auto node = nodes->second.find(name);
-    if (node == nodes->second.end()) return {};
-    Beat beat = node->second.beat;
-    beat.silence = env::SystemClock().Monotonic() - node->second.since;
-    return beat;
+    return beats_.Get(group, name);
   }
 
   Result<uint32_t> Drain(const std::string& address, uint32_t drain_ms) override {
@@ -91,47 +74,22 @@ class GrpcNodes final : public Nodes {
   }
 
  private:
-  struct Node {
-    Target target;
-    Beat beat;
-    env::MonotonicTime since;  // of the last answer
-    bool in_flight = false;
-    bool suspect = true;
-  };
-
   void Run() {
     std::unique_lock lock(mu_);
     while (!stopping_) {
-      struct Call {
-        std::string group, name;
-        Target target;
-      };
-      std::vector<Call> calls;
-      std::vector<std::string> turned;
-      const auto now = env::SystemClock().Monotonic();
-      for (auto& [group, nodes] : groups_) {
-        for (auto& [name, node] : nodes) {
-          if (!node.suspect && now - node.since > kSuspectAfter) {
-            node.suspect = true;
-            turned.push_back(group);
-          }
-          if (!std::exchange(node.in_flight, true)) calls.push_back({group, name, node.target});
-        }
-      }
       lock.unlock();
-      for (const std::string& group : turned) on_change_(group);
-      for (const Call& call : calls) Send(call.group, call.name, call.target);
+      beats_.Tick();
       lock.lock();
-      wake_.wait_for(lock, kBeatEvery, [this] { return stopping_; });
+      wake_.wait_for(lock, kTickEvery, [this] { return stopping_; });
     }
   }
 
-  void Send(const std::string& group, const std::string& name, const Target& target) {
+  void Ask(const Target& target, Heartbeats::Answer done) {
     if (target.role == Role::kStorage) {
       client_->CallAsync<v1::StorageStatusRequest, v1::StorageStatusResponse>(
           target.address, Method(target.role, "Status"), {}, kBeatTimeout,
-          [=, this](Result<v1::StorageStatusResponse> answer) {
-            if (!answer.ok()) return Settle(group, name, target, nullptr);
+          [done = std::move(done)](Result<v1::StorageStatusResponse> answer) {
+            if (!answer.ok()) return done(std::nullopt);
             Beat beat;
             beat.ready = answer->serving();
             beat.member_role = answer->role();
@@ -140,52 +98,29 @@ class GrpcNodes final : public Nodes {
             beat.leader_id = answer->leader_id();
             beat.durable_index = answer->durable_index();
             beat.applied_version = answer->applied_version();
-            Settle(group, name, target, &beat);
+            done(beat);
           });
       return;
     }
     client_->CallAsync<v1::WriterStatusRequest, v1::WriterStatusResponse>(
         target.address, Method(target.role, "Status"), {}, kBeatTimeout,
-        [=, this](Result<v1::WriterStatusResponse> answer) {
-          if (!answer.ok()) return Settle(group, name, target, nullptr);
+        [done = std::move(done)](Result<v1::WriterStatusResponse> answer) {
+          if (!answer.ok()) return done(std::nullopt);
           Beat beat;
           beat.ready = answer->ready() && !answer->draining();
           beat.draining = answer->draining();
           beat.sessions = answer->sessions();
           beat.leader_id = answer->leader_id();
           beat.applied_version = answer->applied_version();
-          Settle(group, name, target, &beat);
+          done(beat);
         });
   }
 
-  void Settle(const std::string& group, const std::string& name, const Target& target,
-              Beat* beat) {
-    bool turned = false;
-    {
-      std::lock_guard lock(mu_);
-      const auto nodes = groups_.find(group);
-      if (nodes == groups_.end()) return;
-      const auto found = nodes->second.find(name);
-      if (found == nodes->second.end() || !(found->second.target == target)) return;
-      Node& node = found->second;
-      node.in_flight = false;
-      if (beat == nullptr) return;
-      beat->answered = true;
-      turned = node.suspect || node.beat.ready != beat->ready ||
-               node.beat.member_role != beat->member_role || node.beat.draining != beat->draining;
-      node.beat = *beat;
-      node.since = env::SystemClock().Monotonic();
-      node.suspect = false;
-    }
-    if (turned) on_change_(group);
-  }
-
-  const std::function<void(const std::string&)> on_change_;
   std::unique_ptr<rpc::AdminClient> client_;
-  mutable std::mutex mu_;
+  Heartbeats beats_;
+  std::mutex mu_;
   std::condition_variable wake_;
-  bool stopping_ = false;                                     // guarded by mu_
-  std::map<std::string, std::map<std::string, Node>> groups_;  // guarded by mu_
+  bool stopping_ = false;  // guarded by mu_
   env::Thread thread_;
 };
 
