@@ -26,6 +26,7 @@ BOREALIS_RESOURCE(Secrets, "", "v1", "secrets", "Secret")
 BOREALIS_RESOURCE(ConfigMaps, "", "v1", "configmaps", "ConfigMap")
 BOREALIS_RESOURCE(Events, "", "v1", "events", "Event")
 BOREALIS_RESOURCE(Nodes, "", "v1", "nodes", "Node", false, true)
+BOREALIS_RESOURCE(WholeNodes, "", "v1", "nodes", "Node", false)
 BOREALIS_RESOURCE(StorageClasses, "storage.k8s.io", "v1", "storageclasses", "StorageClass", false,
                   true)
 BOREALIS_RESOURCE(PodDisruptionBudgets, "policy", "v1", "poddisruptionbudgets",

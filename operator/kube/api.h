@@ -50,6 +50,7 @@ const Resource& Secrets();
 const Resource& ConfigMaps();
 const Resource& Events();
 const Resource& Nodes();           // metadata only
+const Resource& WholeNodes();      // large: for the rare look at taints and conditions
 const Resource& StorageClasses();  // metadata only
 const Resource& PodDisruptionBudgets();
 const Resource& Jobs();

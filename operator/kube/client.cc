@@ -6,8 +6,10 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
-#include <fstream>
+#include <condition_variable>
 #include <mutex>
+
+#include "common/env/clock.h"
 
 namespace borealis::kube {
 namespace {
@@ -19,7 +21,8 @@ using web::http::client::http_client_config;
 constexpr int kPageItems = 500;
 constexpr size_t kEventBytesMax = 8 << 20;
 constexpr int kPagesMax = 1000;
-constexpr std::chrono::seconds kTokenLife{60};
+constexpr env::Duration kTokenLife{60'000'000};
+constexpr size_t kTokenBytesMax = 64 << 10;
 
 std::string Encode(const std::string& text) {
   return web::uri::encode_data_string(text);
@@ -106,20 +109,20 @@ class Client final : public Api {
   }
 
   Result<Json> Create(const Resource& r, const Json& object) override {
-    return Call(http::methods::POST, Path(r, Namespace(object), ""), object.dump(),
+    return Call(http::methods::POST, Path(r, Namespace(object), "") + "?" + Limit(), object.dump(),
                 "application/json", "");
   }
 
   Result<Json> Replace(const Resource& r, const Json& object, const std::string& sub) override {
-    return Call(http::methods::PUT, Path(r, Namespace(object), Name(object), sub), object.dump(),
-                "application/json", "");
+    return Call(http::methods::PUT, Path(r, Namespace(object), Name(object), sub) + "?" + Limit(),
+                object.dump(), "application/json", "");
   }
 
   Result<Json> Patch(const Resource& r, const std::string& ns, const std::string& name,
                      const Json& patch, const PatchOptions& options) override {
-    std::string path = Path(r, ns, name, options.subresource);
+    std::string path = Path(r, ns, name, options.subresource) + "?" + Limit();
     if (options.type == PatchType::kApply) {
-      path += "?force=true&fieldManager=" + Encode(options.field_manager);
+      path += "&force=true&fieldManager=" + Encode(options.field_manager);
     }
     return Call(http::methods::PATCH, path, patch.dump(),
                 options.type == PatchType::kApply ? "application/apply-patch+yaml"
@@ -133,7 +136,8 @@ class Client final : public Api {
         {"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"propagationPolicy", "Background"}};
     if (!options.uid.empty()) body["preconditions"] = {{"uid", options.uid}};
     if (options.grace_seconds >= 0) body["gracePeriodSeconds"] = options.grace_seconds;
-    return Call(http::methods::DEL, Path(r, ns, name), body.dump(), "application/json", "")
+    return Call(http::methods::DEL, Path(r, ns, name) + "?" + Limit(), body.dump(),
+                "application/json", "")
         .status();
   }
 
@@ -160,6 +164,10 @@ class Client final : public Api {
   }
 
  private:
+  // The server gives the call up after it (and takes it for nothing but a bound of its own work).
+  std::string Limit() const {
+    return "timeout=" + std::to_string(options_.call_timeout.count()) + "s";
+  }
   static std::string Partial() {
     return "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
   }
@@ -188,12 +196,13 @@ class Client final : public Api {
 
   std::string Token() {
     std::lock_guard lock(token_mu_);
-    const auto now = std::chrono::steady_clock::now();
+    const env::MonotonicTime now = env::SystemClock().Monotonic();
     if (!config_.token_file.empty() && (token_.empty() || now - token_read_ > kTokenLife)) {
-      std::ifstream file(config_.token_file);
-      std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-      while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())))
+      const auto file = env::PosixFileSystem().ReadFile(config_.token_file, kTokenBytesMax);
+      std::string text = file.ok() ? std::string(file->begin(), file->end()) : "";
+      while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) {
         text.pop_back();
+      }
       if (!text.empty()) token_ = text;
       token_read_ = now;
     }
@@ -213,37 +222,87 @@ class Client final : public Api {
     return request;
   }
 
-  // 429 is waited out here, as Retry-After says (at most 10 s each), a bounded number of times.
+  // An answer, or what went wrong; filled by one of the library's threads.
+  struct Exchange {
+    std::mutex mu;
+    std::condition_variable changed;
+    bool done = false;  // all guarded by mu
+    int code = 0;
+    int retry_after = 1;
+    std::string body, error;
+  };
+
+  static int RetryAfter(const http::http_headers& headers) {
+    const auto found = headers.find("Retry-After");
+    return found == headers.end() ? 1 : std::clamp(std::atoi(found->second.c_str()), 1, 3600);
+  }
+
+  // One request and its answer, within `time`; then the connection is closed. (The library's own
+  // timeout is one of silence: a server that sends a byte now and then would never reach it.)
+  Status Ask(const http::http_request& request, env::Duration time, Exchange* out) {
+    auto exchange = std::make_shared<Exchange>();
+    pplx::cancellation_token_source cancel;
+    calls_.request(request, cancel.get_token())
+        .then([exchange](const http::http_response& response) {
+          {
+            std::lock_guard lock(exchange->mu);
+            exchange->code = response.status_code();
+            exchange->retry_after = RetryAfter(response.headers());
+          }
+          return response.extract_utf8string(true);
+        })
+        .then([exchange](const pplx::task<std::string>& body) {
+          std::string text, error;
+          try {
+            text = body.get();
+          } catch (const std::exception& e) {
+            error = std::string("API server: ") + e.what();
+          }
+          std::lock_guard lock(exchange->mu);
+          exchange->body = std::move(text);
+          exchange->error = std::move(error);
+          exchange->done = true;
+          exchange->changed.notify_all();
+        });
+    std::unique_lock lock(exchange->mu);
+    if (!exchange->changed.wait_for(lock, time, [&exchange] { return exchange->done; })) {
+      lock.unlock();
+      cancel.cancel();
+      return Unavailable("API server: no answer in time");
+    }
+    if (!exchange->error.empty()) return Unavailable(exchange->error);
+    out->code = exchange->code;
+    out->retry_after = exchange->retry_after;
+    out->body = std::move(exchange->body);
+    return Status::Ok();
+  }
+
+  // 429 is waited out here, as Retry-After says, while it fits into the call's time.
   Result<Json> Call(const http::method& method, const std::string& path, const std::string& body,
                     const std::string& content_type, const std::string& accept) {
+    const env::MonotonicTime end = env::SystemClock().Monotonic() + options_.call_timeout;
     Status last;
     for (int attempt = 0; attempt < options_.throttled_tries; ++attempt) {
+      Exchange answer;
       try {
-        auto response = calls_.request(Request(method, path, body, content_type, accept)).get();
-        const int code = response.status_code();
-        const std::string text = response.extract_utf8string(true).get();
-        if (code == 429) {
-          last = StatusOf(code, text);
-          WaitAsTold(response.headers());
-          continue;
-        }
-        if (code >= 300) return StatusOf(code, text);
-        Json parsed = Json::parse(text, nullptr, false);
-        if (parsed.is_discarded()) return Unavailable("the API server's answer is not JSON");
-        return parsed;
+        RETURN_IF_ERROR(Ask(Request(method, path, body, content_type, accept),
+                            end - env::SystemClock().Monotonic(), &answer));
       } catch (const std::exception& e) {
         return Unavailable("API server: " + std::string(e.what()));
       }
+      if (answer.code != 429) {
+        if (answer.code >= 300) return StatusOf(answer.code, answer.body);
+        Json parsed = Json::parse(answer.body, nullptr, false);
+        if (parsed.is_discarded()) return Unavailable("the API server's answer is not JSON");
+        return parsed;
+      }
+      last = StatusOf(answer.code, answer.body);
+      const std::chrono::seconds wait(answer.retry_after);
+      if (env::SystemClock().Monotonic() + wait >= end) return last;
+      Stopper never;
+      never.WaitFor(wait);
     }
     return last;
-  }
-
-  static void WaitAsTold(const http::http_headers& headers) {
-    int seconds = 1;
-    const auto found = headers.find("Retry-After");
-    if (found != headers.end()) seconds = std::atoi(found->second.c_str());
-    Stopper never;
-    never.WaitFor(std::chrono::seconds(std::clamp(seconds, 1, 10)));
   }
 
   Status Stream(const Resource& r, const std::string& path,
@@ -302,8 +361,8 @@ class Client final : public Api {
   const ClientOptions options_;
   http_client calls_;
   std::mutex token_mu_;
-  std::string token_;                                 // guarded by token_mu_
-  std::chrono::steady_clock::time_point token_read_;  // guarded by token_mu_
+  std::string token_;              // guarded by token_mu_
+  env::MonotonicTime token_read_;  // guarded by token_mu_
 };
 
 }  // namespace

@@ -28,11 +28,13 @@ Result<Config> ParseKubeconfig(const std::string& yaml, env::FileSystem& files);
 Result<std::string> DecodeBase64(const std::string& text);
 
 struct ClientOptions {
-  std::chrono::seconds call_timeout{15};
+  // Of one call as a whole: connecting, throttled tries and waits between them, the answer. (Of a
+  // list: of each page.) Writes carry it to the server as well, which drops them after it.
+  std::chrono::seconds call_timeout{4};
   // A watch on which nothing comes for so long (bookmarks come about every minute) is broken.
   std::chrono::seconds silence_timeout{150};
   int watch_seconds = 600;  // the server ends a watch after it
-  int throttled_tries = 4;  // of a call that is answered 429
+  int throttled_tries = 4;  // at most, of a call that is answered 429 (Retry-After is kept)
   std::string user_agent = "borealis-operator";
 };
 

@@ -27,6 +27,31 @@ bool SameButVersion(Json a, Json b) {
   return a == b;
 }
 
+std::string EncodeBase64(const std::string& text) {
+  static constexpr char kLetters[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (size_t at = 0; at < text.size(); at += 3) {
+    uint32_t group = 0;
+    for (size_t i = 0; i < 3; ++i) {
+      group = group << 8 | (at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u);
+    }
+    for (size_t i = 0; i < 4; ++i) {
+      out += at + i <= text.size() ? kLetters[group >> (18 - 6 * i) & 63] : '=';
+    }
+  }
+  return out;
+}
+
+// As the server stores it: stringData is for writing only.
+void FoldStringData(Json& object) {
+  if (!object.contains("stringData")) return;
+  for (const auto& [key, value] : object["stringData"].items()) {
+    object["data"][key] = EncodeBase64(value.get<std::string>());
+  }
+  object.erase("stringData");
+}
+
 }  // namespace
 
 Status FakeApi::TakeFailure() {
@@ -34,8 +59,8 @@ Status FakeApi::TakeFailure() {
   return std::exchange(failure_, Status::Ok());
 }
 
-Json& FakeApi::Store(const Resource& resource, const Key& key, Json object,
-                     WatchEvent::Type type) {
+Json& FakeApi::Store(const Resource& resource, const Key& key, Json object, WatchEvent::Type type) {
+  FoldStringData(object);
   object["metadata"]["resourceVersion"] = std::to_string(++version_);
   history_.push_back({version_, resource, {type, object}});
   changed_.notify_all();
@@ -113,6 +138,7 @@ Result<Json> FakeApi::Patch(const Resource& r, const std::string& ns, const std:
   }
   Json stored = found->second;
   stored.merge_patch(patch);
+  FoldStringData(stored);
   if (SameButVersion(stored, found->second)) return found->second;
   return Store(r, key, std::move(stored), WatchEvent::Type::kModified);
 }
@@ -133,8 +159,8 @@ Status FakeApi::Delete(const Resource& r, const std::string& ns, const std::stri
 }
 
 Status FakeApi::Watch(const Resource& r, const std::string& ns, const std::string& selector,
-                      const std::string& version,
-                      const std::function<void(WatchEvent)>& on_event, Stopper& stopper) {
+                      const std::string& version, const std::function<void(WatchEvent)>& on_event,
+                      Stopper& stopper) {
   uint64_t seen = std::strtoull(version.c_str(), nullptr, 10);
   std::unique_lock lock(mu_);
   const uint64_t breaks = breaks_;
