@@ -183,7 +183,7 @@ uint64_t HashDatum(const Datum& d) {
       return Mix(bits);
     }
     case DatumKind::kString:
-      return std::hash<std::string_view>{}(d.string_value());
+      return std::hash<std::string_view>{}(WithoutTrailingBlanks(d.string_value()));
     case DatumKind::kNumeric:
       return d.numeric_value().Hash();
     case DatumKind::kArray: {

@@ -168,13 +168,17 @@ using Row = std::vector<Datum>;
 int CompareDatums(const Datum& a, const Datum& b);
 // The order of a SQL type: as above, but char(n) ignores trailing blanks.
 int CompareTyped(TypeOid type, const Datum& a, const Datum& b);
-// Equal values of one type (by CompareDatums) have equal hashes; nulls too. 1.0 and 1.00 are equal
-// numerics.
+// Equal values of one type (by CompareTyped) have equal hashes; nulls too. 1.0 and 1.00 are equal
+// numerics. Trailing blanks of strings do not count, so that one hash serves text and char(n).
 uint64_t HashDatum(const Datum& d);
 // Null equals null here: grouping, DISTINCT, IS NOT DISTINCT FROM.
 inline bool NotDistinct(const Datum& a, const Datum& b) {
   if (a.is_null() || b.is_null()) return a.is_null() && b.is_null();
   return CompareDatums(a, b) == 0;
+}
+inline bool NotDistinct(TypeOid type, const Datum& a, const Datum& b) {
+  if (a.is_null() || b.is_null()) return a.is_null() && b.is_null();
+  return CompareTyped(type, a, b) == 0;
 }
 // ORDER BY's order of one column, nulls included.
 int CompareForSort(const Datum& a, const Datum& b, bool descending, bool nulls_first);

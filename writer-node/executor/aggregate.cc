@@ -14,7 +14,8 @@ namespace {
 class CallState {
  public:
   CallState(const planner::AggregateCall& call)
-      : call_(call), state_(sql::MakeAggregateState(*call.aggregate, call.arg_types)) {}
+      : call_(call), state_(sql::MakeAggregateState(*call.aggregate, call.arg_types)),
+        seen_(0, RowHash(), RowEqual(TypesOf(call.args))) {}
 
   SqlStatus Add(ExecState* exec, const Row& input) {
     SQL_ASSIGN_OR_RETURN(bool passes, exec->Passes(call_.filter, input));
@@ -68,7 +69,10 @@ class CallState {
 class AggregateOp final : public Operator {
  public:
   AggregateOp(ExecState* state, const planner::Aggregate& node)
-      : state_(state), node_(node), child_(Build(state, *node.child)) {}
+      : state_(state),
+        node_(node),
+        child_(Build(state, *node.child)),
+        groups_(0, RowHash(), RowEqual(TypesOf(node.keys))) {}
 
   SqlStatus Open() override {
     groups_.clear();

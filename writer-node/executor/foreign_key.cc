@@ -123,7 +123,11 @@ class ChildSearch {
   }
 
   SqlResult<std::optional<size_t>> FindByScan(const std::vector<std::vector<Datum>>& keys) {
-    std::unordered_map<Row, size_t, RowHash, RowEqual> wanted;
+    std::vector<sql::TypeOid> types;
+    for (ColumnId id : constraint_.columns) {
+      types.push_back(child_.columns[static_cast<size_t>(child_.ColumnPosition(id))].type_oid);
+    }
+    std::unordered_map<Row, size_t, RowHash, RowEqual> wanted(0, RowHash(), RowEqual(types));
     for (size_t i = 0; i < keys.size(); i++) wanted.emplace(keys[i], i);
     const catalog::IndexCodec& primary = reader_->codec().primary();
     RangeWalker walker(reader_.get(), &primary, false);

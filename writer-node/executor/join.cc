@@ -244,7 +244,8 @@ class HashJoinOp final : public Operator {
       : state_(state),
         node_(node),
         left_(Build(state, *node.left)),
-        right_(Build(state, *node.right)) {}
+        right_(Build(state, *node.right)),
+        table_(0, RowHash(), RowEqual(TypesOf(node.right_keys))) {}
 
   SqlStatus Open() override {
     state_->Release(std::exchange(charged_, 0));

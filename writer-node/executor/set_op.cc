@@ -38,7 +38,8 @@ class CountingSetOp final : public Operator {
       : state_(state),
         node_(node),
         left_(Build(state, *node.left)),
-        right_(Build(state, *node.right)) {}
+        right_(Build(state, *node.right)),
+        counts_(0, RowHash(), RowEqual(TypesOf(node.columns))) {}
 
   SqlStatus Open() override {
     counts_.clear();

@@ -85,11 +85,33 @@ size_t RowHash::operator()(const Row& row) const {
   return hash;
 }
 
+RowEqual::RowEqual(std::vector<sql::TypeOid> types) : types_(std::move(types)) {
+  if (std::find(types_.begin(), types_.end(), sql::oid::kBpchar) == types_.end()) types_.clear();
+}
+
 bool RowEqual::operator()(const Row& a, const Row& b) const {
   for (size_t i = 0; i < a.size(); i++) {
-    if (!sql::NotDistinct(a[i], b[i])) return false;
+    const bool same = types_.empty() ? sql::NotDistinct(a[i], b[i])
+                                     : sql::NotDistinct(types_[i], a[i], b[i]);
+    if (!same) return false;
   }
   return true;
+}
+
+std::vector<sql::TypeOid> TypesOf(const std::vector<planner::OutputColumn>& columns,
+                                  const std::vector<int>& slots) {
+  std::vector<sql::TypeOid> types;
+  if (slots.empty()) {
+    for (const planner::OutputColumn& column : columns) types.push_back(column.type.oid);
+  }
+  for (int slot : slots) types.push_back(columns[static_cast<size_t>(slot)].type.oid);
+  return types;
+}
+
+std::vector<sql::TypeOid> TypesOf(const std::vector<sql::ExprPtr>& exprs) {
+  std::vector<sql::TypeOid> types;
+  for (const sql::ExprPtr& expr : exprs) types.push_back(expr->type.oid);
+  return types;
 }
 
 OperatorPtr Build(ExecState* state, const planner::PlanNode& node) {

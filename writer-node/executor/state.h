@@ -87,8 +87,19 @@ struct RowHash {
   size_t operator()(const Row& row) const;
 };
 struct RowEqual {
+  // Of rows without char(n), or whose char(n) are all of one length.
+  RowEqual() = default;
+  // char(n) is compared without trailing blanks. As many types as a row has values.
+  explicit RowEqual(std::vector<sql::TypeOid> types);
   bool operator()(const Row& a, const Row& b) const;
+
+ private:
+  std::vector<sql::TypeOid> types_;  // empty: none of them is char(n)
 };
+// The types of the columns: all of them, or those in `slots` unless that is empty.
+std::vector<sql::TypeOid> TypesOf(const std::vector<planner::OutputColumn>& columns,
+                                  const std::vector<int>& slots = {});
+std::vector<sql::TypeOid> TypesOf(const std::vector<sql::ExprPtr>& exprs);
 
 // operators by family; each file of the executor implements one of these
 OperatorPtr Build(ExecState* state, const planner::PlanNode& node);

@@ -16,6 +16,46 @@ SqlStatus CallComparison(const sql::Function& function, sql::EvalContext& contex
   return function.body(call, args, 2, out);
 }
 
+// Equality of the operator's type is that of CompareTyped, which hashing goes by. Not so for the types left out:
+// intervals of one length are written in many ways, and arrays hold any type.
+bool Hashable(sql::TypeOid type) {
+  using namespace sql::oid;
+  switch (type) {
+    case kBool:
+    case kInt2:
+    case kInt4:
+    case kInt8:
+    case kOid:
+    case kFloat4:
+    case kFloat8:
+    case kNumeric:
+    case kText:
+    case kVarchar:
+    case kBpchar:
+    case kName:
+    case kBytea:
+    case kDate:
+    case kTime:
+    case kTimestamp:
+    case kTimestamptz:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool IsInteger(sql::TypeOid type) {
+  return type == sql::oid::kInt2 || type == sql::oid::kInt4 || type == sql::oid::kInt8;
+}
+
+bool ComparesByHash(const sql::Expr& expr) {
+  const sql::Function& function = *expr.function;
+  const bool any = expr.subplan_kind == sql::SubplanKind::kAny;
+  if (function.op != (any ? "=" : "<>") || function.args.size() != 2) return false;
+  const sql::TypeOid left = function.args[0], right = function.args[1];
+  return (left == right && Hashable(left)) || (IsInteger(left) && IsInteger(right));
+}
+
 }  // namespace
 
 SqlStatus ExecState::SubplanState::Open(const Datum* row) {
@@ -84,6 +124,9 @@ SqlStatus ExecState::SubplanState::Run(const sql::Expr& expr, sql::EvalContext& 
 // ANY is true when one comparison is, ALL false when one is; otherwise NULL when one was NULL.
 SqlStatus ExecState::SubplanState::Compare(const sql::Expr& expr, sql::EvalContext& context,
                                            const Datum* row, Datum* out) {
+  if (subplan.bindings.empty() && ComparesByHash(expr)) {
+    return CompareHashed(expr, context, row, out);
+  }
   const bool any = expr.subplan_kind == sql::SubplanKind::kAny;
   SQL_ASSIGN_OR_RETURN(Datum left, sql::Eval(*expr.args[0], context, row));
   SQL_RETURN_IF_ERROR(Open(row));
@@ -106,6 +149,43 @@ SqlStatus ExecState::SubplanState::Compare(const sql::Expr& expr, sql::EvalConte
   } else {
     *out = Datum::Bool((decided == any) != expr.negated);
   }
+  return {};
+}
+
+SqlStatus ExecState::SubplanState::LoadValues(sql::TypeOid type) {
+  if (values_loaded) return {};
+  values = decltype(values)(0, RowHash(), RowEqual({type}));
+  if (root == nullptr) root = Build(state, *subplan.plan);
+  SQL_RETURN_IF_ERROR(root->Open());
+  Row next;
+  for (;;) {
+    SQL_ASSIGN_OR_RETURN(bool more, root->Next(&next));
+    if (!more) break;
+    SQL_RETURN_IF_ERROR(state->CheckCancel());
+    if (next[0].is_null()) {
+      has_null_value = true;
+      continue;
+    }
+    Row value{next[0]};
+    const size_t bytes = MemoryOf(value) + 64;
+    if (values.insert(std::move(value)).second) SQL_RETURN_IF_ERROR(state->Charge(bytes));
+  }
+  values_loaded = true;
+  return {};
+}
+
+// Compare's answer for equality. Over no rows it is decided whatever the left side is; else NULL on the left leaves it
+// open, an equal value decides it, and without one a NULL among the values leaves it open.
+SqlStatus ExecState::SubplanState::CompareHashed(const sql::Expr& expr, sql::EvalContext& context,
+                                                 const Datum* row, Datum* out) {
+  const bool any = expr.subplan_kind == sql::SubplanKind::kAny;
+  SQL_ASSIGN_OR_RETURN(Datum left, sql::Eval(*expr.args[0], context, row));
+  SQL_RETURN_IF_ERROR(LoadValues(expr.function->args[1]));
+  const bool empty = values.empty() && !has_null_value;
+  if (!empty && left.is_null()) return {};
+  const bool found = !empty && values.contains(Row{left});
+  if (!found && has_null_value) return {};
+  *out = Datum::Bool((found == any) != expr.negated);
   return {};
 }
 

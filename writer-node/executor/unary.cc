@@ -164,7 +164,10 @@ class SortOp final : public Operator {
 class DistinctOp final : public Operator {
  public:
   DistinctOp(ExecState* state, const planner::Distinct& node)
-      : state_(state), node_(node), child_(Build(state, *node.child)) {}
+      : state_(state),
+        node_(node),
+        child_(Build(state, *node.child)),
+        seen_(0, RowHash(), RowEqual(TypesOf(node.child->columns, node.slots))) {}
   SqlStatus Open() override {
     seen_.clear();
     state_->Release(std::exchange(charged_, 0));

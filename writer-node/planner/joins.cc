@@ -282,11 +282,9 @@ Rel Planner::HashOrLoop(Rel left, Rel right, JoinKind kind, const std::vector<Co
                            Touches(a, right_ids) && !Touches(a, left_ids);
       const sql::Expr& l = *c->expr->args[straight ? 0 : 1];
       const sql::Expr& r = *c->expr->args[straight ? 1 : 0];
-      // The values must be of one type, or integers, to hash alike; char(n) hashes with its
-      // padding.
+      // The values must be of one type, or integers, to hash alike.
       const auto& types = c->expr->function->args;
-      const bool comparable = (types[0] == types[1] || (IsInt(types[0]) && IsInt(types[1]))) &&
-                              types[0] != sql::oid::kBpchar;
+      const bool comparable = types[0] == types[1] || (IsInt(types[0]) && IsInt(types[1]));
       if ((straight || crossed) && comparable) {
         left_keys.push_back(Lower(l, left.ids));
         right_keys.push_back(Lower(r, right.ids));
