@@ -92,7 +92,7 @@ class DdlBinder {
                      catalog::NewTable* table);
   catalog::NewForeignKey ForeignKey(const ConstraintDef& c, std::vector<std::string> columns);
   void CheckDefault(const std::string& text, const catalog::NewColumn& column, int location);
-  void CheckChecks(const catalog::NewTable& table);
+  void CheckChecks(catalog::NewTable* new_table);
   AlterStep Alter(const parser::AlterCommand& command, const catalog::TableDescriptor& table);
   AlterStep AddConstraint(const parser::AlterCommand& command,
                           const catalog::TableDescriptor& table);
@@ -245,9 +245,20 @@ void DdlBinder::TableConstraint(const ConstraintDef& c, catalog::NewTable* table
   }
 }
 
-// Binds each CHECK over the columns that the table will have.
-void DdlBinder::CheckChecks(const catalog::NewTable& table) {
-  for (const catalog::NewCheck& check : table.checks) {
+namespace {
+
+void CollectSlots(const sql::Expr& expr, std::set<uint32_t>* out) {
+  if (expr.kind == sql::ExprKind::kColumn) out->insert(expr.slot);
+  for (const ExprPtr& arg : expr.args) CollectSlots(*arg, out);
+}
+
+}  // namespace
+
+// Binds each CHECK over the columns that the table will have. One that reads a single column is named after it,
+// wherever it stands.
+void DdlBinder::CheckChecks(catalog::NewTable* new_table) {
+  const catalog::NewTable& table = *new_table;
+  for (catalog::NewCheck& check : new_table->checks) {
     Scope scope(nullptr);
     ScopeRelation relation;
     relation.alias = table.name;
@@ -258,7 +269,10 @@ void DdlBinder::CheckChecks(const catalog::NewTable& table) {
     scope.unqualified = relation.columns;
     scope.relations.push_back(std::move(relation));
     ExprPtr condition = binder_->BindCatalogExpr(check.sql, &scope, Clause::kCheck);
-    (void)Check(sql::CoerceToBool(std::move(condition), "CHECK"), -1);
+    condition = Check(sql::CoerceToBool(std::move(condition), "CHECK"), -1);
+    std::set<uint32_t> columns;
+    CollectSlots(*condition, &columns);
+    check.column = columns.size() == 1 ? table.columns[*columns.begin()].name : "";
   }
 }
 
@@ -296,7 +310,7 @@ catalog::NewTable DdlBinder::CreateTable(const parser::CreateTableStmt& create) 
   for (const auto& key : out.foreign_keys) {
     require(key.columns, "referenced in foreign key constraint does not exist");
   }
-  CheckChecks(out);
+  CheckChecks(&out);
   return out;
 }
 

@@ -128,11 +128,34 @@ void Binder::ExpandStar(const parser::ColumnRef& ref, Scope* scope,
   }
 }
 
+namespace {
+
+// Types that PostgreSQL 15 has and Borealis does not, so that a client learns what is missing here.
+bool IsPostgresType(std::string_view name) {
+  static constexpr std::string_view kNames[] = {
+      "bit",       "box",           "cid",           "cidr",          "circle",
+      "daterange", "datemultirange", "inet",         "int4multirange", "int4range",
+      "int8multirange", "int8range", "json",         "jsonb",         "jsonpath",
+      "line",      "lseg",          "macaddr",       "macaddr8",      "money",
+      "nummultirange", "numrange",  "path",          "pg_lsn",        "pg_snapshot",
+      "point",     "polygon",       "refcursor",     "regcollation",  "regconfig",
+      "regdictionary", "regoper",   "regoperator",   "regprocedure",  "tid",
+      "timetz",    "tsmultirange",  "tsquery",       "tsrange",       "tstzmultirange",
+      "tstzrange", "tsvector",      "txid_snapshot", "uuid",          "varbit",
+      "xml"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
+}  // namespace
+
 sql::Type Binder::ResolveType(const parser::TypeName& type) {
   const std::string text = parser::NameText(type.names);
   const bool known_schema =
       type.names.size() == 1 || (type.names.size() == 2 && type.names[0] == "pg_catalog");
   const sql::TypeInfo* info = known_schema ? sql::FindType(TypeAlias(type.names.back())) : nullptr;
+  if (info == nullptr && known_schema && IsPostgresType(TypeAlias(type.names.back()))) {
+    Unsupported("type \"" + type.names.back() + "\"", type.location);
+  }
   if (info == nullptr) Fail("42704", "type \"" + text + "\" does not exist", type.location);
   sql::Type out{info->oid, -1};
   if (!type.modifiers.empty()) {

@@ -138,7 +138,8 @@ class TestCatalog {
     }
     for (const auto& check : make.checks) {
       catalog::ConstraintDescriptor c;
-      c.name = check.name.empty() ? make.name + "_check" : check.name;
+      const std::string column = check.column.empty() ? "" : "_" + check.column;
+      c.name = check.name.empty() ? make.name + column + "_check" : check.name;
       c.check_sql = check.sql;
       table.constraints.push_back(c);
     }

@@ -50,7 +50,7 @@ struct NewUnique {
 
 struct NewCheck {
   std::string name = {};    // empty: <table>_<column>_check, or <table>_check
-  std::string column = {};  // of a column constraint; only for the name
+  std::string column = {};  // the only one that it reads; only for the name
   std::string sql = {};
 };
 

@@ -40,12 +40,38 @@ SqlResult<std::vector<Row>> DmlOp::ChildRows() {
   }
 }
 
+// As PostgreSQL's: the columns that a client may see, each cut to 64 bytes at a character's start.
+std::string DmlOp::FailingRow(const Row& row) const {
+  constexpr size_t kBytesShown = 64;
+  sql::IoContext io;
+  io.session = state_->context.session;
+  io.extra_float_digits = state_->context.extra_float_digits;
+  std::string out = "Failing row contains (";
+  bool first = true;
+  for (size_t i = 0; i < table().columns.size(); i++) {
+    const catalog::ColumnDescriptor& column = table().columns[i];
+    if (column.hidden) continue;
+    if (!std::exchange(first, false)) out += ", ";
+    std::string text = "null";
+    if (!row[i].is_null()) {
+      text.clear();
+      sql::TextOutput({column.type_oid, column.typmod}, row[i], &text, io);
+    }
+    size_t size = std::min(text.size(), kBytesShown);
+    while (size < text.size() && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
+    out.append(text, 0, size);
+    if (size < text.size()) out += "...";
+  }
+  return out + ").";
+}
+
 SqlStatus DmlOp::CheckRow(const Row& row) {
   for (size_t i = 0; i < table().columns.size(); i++) {
     const catalog::ColumnDescriptor& column = table().columns[i];
     if (!column.not_null || column.hidden || !row[i].is_null()) continue;
     SqlStatus error("23502", "null value in column \"" + column.name + "\" of relation \"" +
                                  table().name + "\" violates not-null constraint");
+    error.set_detail(FailingRow(row));
     error.mutable_error().column_name = column.name;
     error.mutable_error().table_name = table().name;
     error.mutable_error().schema_name = table().schema;
@@ -56,6 +82,7 @@ SqlStatus DmlOp::CheckRow(const Row& row) {
     if (value.is_null() || value.is_true()) continue;
     SqlStatus error("23514", "new row for relation \"" + table().name +
                                  "\" violates check constraint \"" + check.name + "\"");
+    error.set_detail(FailingRow(row));
     error.mutable_error().constraint_name = check.name;
     error.mutable_error().table_name = table().name;
     error.mutable_error().schema_name = table().schema;

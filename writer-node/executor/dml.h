@@ -36,6 +36,8 @@ class DmlOp : public Operator {
 
   // NOT NULL and CHECK of a complete row.
   SqlStatus CheckRow(const Row& row);
+  // The DETAIL of a row that breaks a constraint.
+  std::string FailingRow(const Row& row) const;
   // Appends what RETURNING says of a row (`row` followed by the child's row).
   SqlStatus Return(const Row& row, const Row& child);
 
