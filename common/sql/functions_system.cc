@@ -76,6 +76,27 @@ void AddIdentity(RegistryBuilder* b) {
         *out = Datum::Int(session->BackendPid());
         return {};
       });
+  b->Volatile(
+      "pg_cancel_backend", {kInt4}, kBool, SQL_BODY {
+        SQL_SESSION_OR_RETURN(session);
+        SQL_ASSIGN_OR_RETURN(
+            bool done, session->SignalBackend(static_cast<int32_t>(a[0].int_value()), false, 0));
+        *out = Datum::Bool(done);
+        return {};
+      });
+  b->Volatile(
+       "pg_terminate_backend", {kInt4, kInt8}, kBool,
+       SQL_BODY {
+         SQL_SESSION_OR_RETURN(session);
+         const int64_t timeout_ms = n > 1 ? a[1].int_value() : 0;
+         if (timeout_ms < 0) return SqlStatus("22003", "\"timeout\" must not be negative");
+         SQL_ASSIGN_OR_RETURN(
+             bool done,
+             session->SignalBackend(static_cast<int32_t>(a[0].int_value()), true, timeout_ms));
+         *out = Datum::Bool(done);
+         return {};
+       })
+      .defaults = 1;
   b->Stable(
       "pg_is_in_recovery", {}, kBool, SQL_BODY {
         *out = Datum::Bool(false);
@@ -239,7 +260,7 @@ void AddDefinitions(RegistryBuilder* b) {
        "pg_get_constraintdef", {kOid, kBool}, kText,
        SQL_BODY {
          SQL_SESSION_OR_RETURN(session);
-         return Definition(session->ConstraintDefinition(OidOf(a[0])), out);
+         return Definition(session->ConstraintDefinition(OidOf(a[0]), n > 1 && a[1].bool_value()), out);
        })
       .defaults = 1;
   b->Stable(

@@ -46,10 +46,11 @@ class ConnectionLost(Exception):
 
 
 class Result:
-    """Of one statement: columns [(name, type oid)], rows [[text or None]], tag, suspended (row limit reached)."""
+    """Of one statement: columns [(name, type oid)], their origins [(table oid, attnum)], rows [[text or None]], tag,
+    suspended (row limit reached)."""
 
     def __init__(self):
-        self.columns, self.formats, self.rows = [], [], []
+        self.columns, self.formats, self.origins, self.rows = [], [], [], []
         self.tag, self.suspended, self.copy = None, False, b""
 
     def __repr__(self):
@@ -266,8 +267,9 @@ class Connection:
         for _ in range(count):
             end = body.index(b"\0", offset)
             name = body[offset:end].decode()
-            _table, _number, oid, _size, _modifier, code = struct.unpack_from("!ihihih", body, end + 1)
+            table, number, oid, _size, _modifier, code = struct.unpack_from("!ihihih", body, end + 1)
             result.columns.append((name, oid))
+            result.origins.append((table, number))
             result.formats.append(code)
             offset = end + 19
 

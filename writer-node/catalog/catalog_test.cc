@@ -564,9 +564,14 @@ TEST(VirtualTables, DescribeATable) {
     const SnapshotPtr catalog = a.catalog.Latest();
     VirtualContext context;
     context.catalog = catalog.get();
-    context.settings = [] { return std::vector<SettingRow>{{"work_mem", "4", "MB", "", ""}}; };
+    context.settings = [] { return std::vector<SettingRow>{{"work_mem", "4", "MB", "", ""}, {.name = "e", .choices = {"a", "b"}}}; };
     context.activity = [] {
-      return std::vector<ActivityRow>{{1, "postgres", "psql", "", 0, 0, "idle", ""}};
+      ActivityRow idle{.pid = 1, .user = "postgres", .application = "psql"};
+      ActivityRow active{.pid = 2, .user = "postgres", .client_address = "127.0.0.1"};
+      active.client_port = 5432;
+      active.started = active.transaction_started = active.query_started = 1;
+      active.state = "active";
+      return std::vector<ActivityRow>{idle, active};
     };
     // Every table produces rows of the right width and kinds.
     for (const TablePtr& table : VirtualTables()) {

@@ -242,8 +242,14 @@ void PgSettings(const VirtualContext& context, Rows* rows) {
     rows->Row().Str("name", s.name).Str("setting", s.value).Str("category", s.category);
     rows->Str("short_desc", s.description).Str("context", s.context).Str("vartype", s.type);
     rows->Str("source", s.value == s.default_value ? "default" : "session");
-    rows->Str("boot_val", s.default_value).Str("reset_val", s.default_value);
+    rows->Str("boot_val", s.default_value).Str("reset_val", s.reset_value);
     if (!s.unit.empty()) rows->Str("unit", s.unit);
+    if (!s.min_value.empty()) rows->Str("min_val", s.min_value);
+    if (!s.max_value.empty()) rows->Str("max_val", s.max_value);
+    if (s.choices.empty()) continue;
+    std::vector<sql::Datum> choices;
+    for (const std::string& choice : s.choices) choices.push_back(sql::Datum::String(choice));
+    rows->Set("enumvals", sql::Datum::Array(sql::oid::kText, std::move(choices)));
   }
 }
 
@@ -253,10 +259,18 @@ void PgStatActivity(const VirtualContext& context, Rows* rows) {
     const DatabaseDescriptor& d = context.catalog->database();
     rows->Row().Int("datid", d.oid).Str("datname", d.name).Int("pid", a.pid).Str("usename", a.user);
     if (const RolePtr role = context.catalog->FindRole(a.user)) rows->Int("usesysid", role->oid);
-    rows->Str("application_name", a.application).Int("backend_start", a.started);
-    rows->Int("query_start", a.query_started).Str("state", a.state).Str("query", a.query);
+    rows->Str("application_name", a.application).Str("query", a.query);
     rows->Str("backend_type", "client backend");
-    if (!a.client_address.empty()) rows->Str("client_addr", a.client_address);
+    auto time = [rows](const char* column, const std::optional<int64_t>& at) {
+      if (at) rows->Int(column, *at);
+    };
+    time("backend_start", a.started);
+    time("xact_start", a.transaction_started);
+    time("query_start", a.query_started);
+    time("state_change", a.state_changed);
+    if (!a.state.empty()) rows->Str("state", a.state);
+    if (a.client_address.empty()) continue;
+    rows->Str("client_addr", a.client_address).Int("client_port", a.client_port);
   }
 }
 
@@ -450,8 +464,8 @@ std::vector<VirtualTableSpec> PgCatalogTables() {
       {12200, "pg_catalog", "pg_stat_activity",
        "datid:oid datname:name pid:int4 leader_pid:int4? usesysid:oid? usename:name "
        "application_name:text client_addr:text? client_hostname:text? client_port:int4? "
-       "backend_start:timestamptz xact_start:timestamptz? query_start:timestamptz "
-       "state_change:timestamptz? wait_event_type:text? wait_event:text? state:text "
+       "backend_start:timestamptz? xact_start:timestamptz? query_start:timestamptz? "
+       "state_change:timestamptz? wait_event_type:text? wait_event:text? state:text? "
        "backend_xid:xid? "
        "backend_xmin:xid? query_id:int8? query:text backend_type:text",
        PgStatActivity, true},

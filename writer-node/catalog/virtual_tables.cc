@@ -189,6 +189,30 @@ std::string ActionText(ForeignKeyAction action) {
 
 }  // namespace
 
+namespace {
+
+// "(a > 0)" -> "a > 0"; "(a) AND (b)" stays, as its first parenthesis is not closed by the last.
+std::string_view WithoutOuterParentheses(std::string_view sql) {
+  if (!sql.starts_with('(')) return sql;
+  int depth = 0;
+  char quote = 0;
+  for (size_t i = 0; i < sql.size(); ++i) {
+    const char c = sql[i];
+    if (quote != 0) {
+      if (c == quote) quote = 0;  // a doubled one opens the next part at once
+      continue;
+    }
+    if (c == '\'' || c == '"') quote = c;
+    if (c == '(') ++depth;
+    if (c == ')' && --depth == 0) {
+      return i + 1 == sql.size() ? sql.substr(1, sql.size() - 2) : sql;
+    }
+  }
+  return sql;
+}
+
+}  // namespace
+
 std::string IndexDefinition(const TableDescriptor& table, const IndexDescriptor& index,
                             int column) {
   if (column > 0) {
@@ -208,14 +232,17 @@ std::string IndexDefinition(const TableDescriptor& table, const IndexDescriptor&
 }
 
 std::string ConstraintDefinition(const CatalogSnapshot& catalog, const TableDescriptor& table,
-                                 const ConstraintDescriptor& constraint) {
+                                 const ConstraintDescriptor& constraint, bool pretty) {
   switch (constraint.type) {
     case ConstraintType::kPrimaryKey:
       return "PRIMARY KEY (" + ColumnList(table, constraint.columns) + ")";
     case ConstraintType::kUnique:
       return "UNIQUE (" + ColumnList(table, constraint.columns) + ")";
     case ConstraintType::kCheck:
-      return "CHECK ((" + constraint.check_sql + "))";
+      return "CHECK (" +
+             (pretty ? std::string(WithoutOuterParentheses(constraint.check_sql))
+                     : constraint.check_sql) +
+             ")";
     case ConstraintType::kForeignKey:
       break;
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,16 +22,24 @@ struct SettingRow {
   std::string context = "user";
   std::string type = "string";  // bool, integer, real, string, enum
   std::string default_value = {};
+  std::string reset_value = {};
+  std::string min_value = {};  // of integer and real
+  std::string max_value = {};
+  std::vector<std::string> choices = {};  // of enum
 };
 
+// Times in microseconds since 2000-01-01 UTC. What is none is NULL for the client.
 struct ActivityRow {
   int32_t pid = 0;
   std::string user = {};
   std::string application = {};
   std::string client_address = {};  // empty = none
-  int64_t started = 0;         // microseconds since 2000-01-01 UTC
-  int64_t query_started = 0;
-  std::string state = {};           // active, idle, idle in transaction
+  int32_t client_port = 0;
+  std::optional<int64_t> started = {};
+  std::optional<int64_t> transaction_started = {};
+  std::optional<int64_t> query_started = {};
+  std::optional<int64_t> state_changed = {};
+  std::string state = {};  // active, idle, idle in transaction; empty = none
   std::string query = {};
 };
 
@@ -52,9 +61,10 @@ std::vector<sql::Row> VirtualRows(const TableDescriptor& table, const VirtualCon
 // ---- definitions as pg_get_* show them
 // "CREATE UNIQUE INDEX t_pkey ON public.t USING btree (id)"; column > 0: that column's name only.
 std::string IndexDefinition(const TableDescriptor& table, const IndexDescriptor& index, int column = 0);
-// "PRIMARY KEY (id)", "FOREIGN KEY (a) REFERENCES p(id)", "CHECK ((a > 0))".
+// "PRIMARY KEY (id)", "FOREIGN KEY (a) REFERENCES p(id)", "CHECK ((a > 0))"; pretty:
+// "CHECK (a > 0)".
 std::string ConstraintDefinition(const CatalogSnapshot& catalog, const TableDescriptor& table,
-                                 const ConstraintDescriptor& constraint);
+                                 const ConstraintDescriptor& constraint, bool pretty = false);
 // The name as SQL: in double quotes unless it is plain lower case.
 std::string QuoteIdentifier(std::string_view name);
 

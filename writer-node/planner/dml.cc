@@ -308,7 +308,7 @@ std::shared_ptr<Plan> Planner::Run() {
   plan_->columns = plan_->root->columns;
   plan_->visible = plan_->columns.size();
   for (size_t i = 0; i < plan_->visible && i < outputs->size(); ++i) {
-    plan_->origins.push_back({(*outputs)[i].table_oid, (*outputs)[i].attnum});
+    plan_->columns[i].origin = {(*outputs)[i].table_oid, (*outputs)[i].attnum};
   }
   if (IsDml(plan_->root->kind)) plan_->read_only = false;
   for (const auto& table : statement_->tables) {

@@ -62,9 +62,16 @@ enum class NodeKind : uint8_t {
   kDelete,
 };
 
+// Where an output column comes from, for RowDescription; zeros: computed.
+struct ColumnOrigin {
+  uint32_t table_oid = 0;
+  int16_t attnum = 0;
+};
+
 struct OutputColumn {
   std::string name;
   sql::Type type;
+  ColumnOrigin origin = {};  // only of a plan's columns
 };
 
 struct PlanNode {
@@ -372,12 +379,6 @@ struct TableDependency {
 
 enum class CommandKind : uint8_t { kSelect, kInsert, kUpdate, kDelete };
 
-// Where an output column comes from, for RowDescription; zeros: computed.
-struct ColumnOrigin {
-  uint32_t table_oid = 0;
-  int16_t attnum = 0;
-};
-
 struct Plan {
   CommandKind command = CommandKind::kSelect;
   PlanPtr root;
@@ -385,7 +386,6 @@ struct Plan {
   // The columns for the client: those of the root, of which the first `visible` are sent.
   std::vector<OutputColumn> columns;
   size_t visible = 0;
-  std::vector<ColumnOrigin> origins;   // of the visible columns
   std::vector<sql::Type> param_types;  // $1..
   int user_params = 0;
   int total_params = 0;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 #include "writer-node/catalog/virtual_tables.h"
@@ -78,6 +79,96 @@ sql::SqlStatus Session::Sleep(double seconds) {
     (void)cancel_event_.WaitFor(left).ok();
     if (env::FiberCancelled()) return {"57P01", "terminating connection due to administrator command"};
   }
+}
+
+// -------------------------------------------------------------------------------- other sessions
+
+sql::SqlResult<bool> Session::SignalBackend(int32_t pid, bool terminate, int64_t timeout_ms) {
+  Session* target = manager_->Find(pid);
+  if (target == nullptr || !target->logged_in()) {
+    Warn("01000", "PID " + std::to_string(pid) + " is not a PostgreSQL backend process");
+    return false;
+  }
+  if (!superuser_ && target->superuser_) {
+    return SqlStatus("42501", terminate ? "must be a superuser to terminate superuser process"
+                                        : "must be a superuser to cancel superuser query");
+  }
+  if (!superuser_ && target->user_ != user_) {
+    return SqlStatus("42501", terminate
+                                  ? "must be a member of the role whose process is being terminated"
+                                  : "must be a member of the role whose query is being canceled");
+  }
+  if (!terminate) {
+    target->CancelStatement();
+    return true;
+  }
+  target->Terminate();
+  if (timeout_ms == 0 || target == this) return true;
+  const env::MonotonicTime began = services_.loop->clock().Monotonic();
+  const auto limit = std::chrono::milliseconds(std::min<int64_t>(timeout_ms, INT32_MAX));
+  // The pid alone could be a later session's by then; the object is only compared.
+  while (manager_->Find(pid) == target) {
+    if (services_.loop->clock().Monotonic() - began >= limit) {
+      Warn("01000", "backend with PID " + std::to_string(pid) + " did not terminate within " +
+                        std::to_string(timeout_ms) + " milliseconds");
+      return false;
+    }
+    SQL_RETURN_IF_ERROR(Sleep(0.005));
+  }
+  return true;
+}
+
+void Session::NoteQuery(std::string_view text) {
+  constexpr size_t kBytesShown = 1023;  // track_activity_query_size less its end mark
+  size_t size = std::min(text.size(), kBytesShown);
+  while (size < text.size() && size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) {
+    --size;
+  }
+  last_query_.assign(text.substr(0, size));
+}
+
+catalog::ActivityRow Session::Activity() {
+  catalog::ActivityRow row;
+  row.pid = pid_;
+  row.user = user_;
+  row.application = settings_.Text(SettingId::kApplicationName);
+  const std::string& peer = connection_.peer_address();
+  const size_t colon = peer.rfind(':');
+  if (colon != std::string::npos) {
+    row.client_address = peer.substr(0, colon);
+    if (row.client_address.starts_with('[')) {
+      row.client_address = row.client_address.substr(1, row.client_address.size() - 2);
+    }
+    row.client_port = std::atoi(peer.c_str() + colon + 1);
+  }
+  row.started = SqlMicros(session_started_);
+  row.state_changed = SqlMicros(state_changed_);
+  if (!last_query_.empty()) row.query_started = SqlMicros(statement_started_);
+  if (block_.state() != IdleState()) row.transaction_started = SqlMicros(block_.started());
+  row.query = last_query_;
+  if (running_) {
+    row.state = "active";
+  } else if (block_.state() == IdleState()) {
+    row.state = "idle";
+  } else {
+    const bool failed = block_.state() == TransactionBlock::State::kFailed;
+    row.state = failed ? "idle in transaction (aborted)" : "idle in transaction";
+  }
+  return row;
+}
+
+std::vector<catalog::ActivityRow> Session::VisibleActivity() const {
+  std::vector<catalog::ActivityRow> rows = manager_->Activity();
+  for (catalog::ActivityRow& row : rows) {
+    if (superuser_ || row.user == user_) continue;
+    catalog::ActivityRow hidden;
+    hidden.pid = row.pid;
+    hidden.user = row.user;
+    hidden.application = row.application;
+    hidden.query = "<insufficient privilege>";
+    row = std::move(hidden);
+  }
+  return rows;
 }
 
 // -------------------------------------------------------------------------------------- settings
@@ -309,12 +400,13 @@ std::optional<std::string> Session::IndexDefinition(uint32_t index_oid, int colu
   return catalog::IndexDefinition(*index->table, *index->table->FindIndex(index->index), column);
 }
 
-std::optional<std::string> Session::ConstraintDefinition(uint32_t constraint_oid) {
+std::optional<std::string> Session::ConstraintDefinition(uint32_t constraint_oid,
+                                                         bool pretty) {
   catalog::SnapshotPtr catalog = StatementCatalog();
   for (const auto& [id, table] : catalog->tables()) {
     for (const catalog::ConstraintDescriptor& constraint : table->constraints) {
       if (constraint.oid == constraint_oid) {
-        return catalog::ConstraintDefinition(*catalog, *table, constraint);
+        return catalog::ConstraintDefinition(*catalog, *table, constraint, pretty);
       }
     }
   }

@@ -49,6 +49,8 @@ void Session::HandleExtended(const pgwire::Message& message) {
   block_.Fail();
   ReportError(status);
   skip_until_sync_ = true;
+  // The client may have sent Flush behind it and wait for the answer before it sends Sync; that Flush is skipped.
+  if (!connection_.Flush().ok()) closed_ = true;
 }
 
 // What follows a message that cannot be read cannot be trusted: the connection ends. Counts that do not fit the
@@ -220,6 +222,7 @@ sql::SqlStatus Session::HandleExecute(ByteView body) {
   auto it = portals_.find(name);
   if (it == portals_.end()) return {"34000", "portal \"" + name + "\" does not exist"};
   Portal& portal = it->second;
+  NoteQuery(portal.query->text);
   const parser::Statement* statement = portal.query->statement.get();
   bool auto_commit = false;
   if (block_.state() == IdleState() && statement != nullptr &&

@@ -110,6 +110,7 @@ executor::ExecContext Session::MakeExecContext(const catalog::SnapshotPtr& snaps
   context.snapshot = snapshot;
   context.session = this;
   context.params = params;
+  context.virtual_tables = &virtual_tables_;
   context.auto_commit = auto_commit;
   context.extra_float_digits = static_cast<int>(settings_.Int(SettingId::kExtraFloatDigits));
   return context;
@@ -272,6 +273,8 @@ void Session::SendRowDescription(const std::vector<planner::OutputColumn>& colum
   for (size_t i = 0; i < visible; ++i) {
     pgwire::FieldDescription f;
     f.name = columns[i].name;
+    f.table_oid = columns[i].origin.table_oid;
+    f.column_number = columns[i].origin.attnum;
     // As PostgreSQL does, a literal of no type is described as text.
     f.type_oid = columns[i].type.oid == sql::oid::kUnknown ? sql::oid::kText : columns[i].type.oid;
     f.type_modifier = columns[i].type.typmod;

@@ -19,7 +19,12 @@ Session::Session(SessionManager* manager, std::unique_ptr<env::Stream> stream, i
       secret_(secret),
       block_(manager->services().txns, &settings_, &manager->services().loop->clock(),
              [this](std::string code, std::string text) { Warn(std::move(code), std::move(text)); }),
-      cancel_event_(*manager->services().loop) {}
+      session_started_(manager->services().loop->clock().Wall()),
+      state_changed_(session_started_),
+      cancel_event_(*manager->services().loop) {
+  virtual_tables_.settings = [this] { return settings_.Describe(); };
+  virtual_tables_.activity = [this] { return VisibleActivity(); };
+}
 
 Session::~Session() = default;
 

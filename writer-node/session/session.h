@@ -67,6 +67,8 @@ class Session final : private sql::SessionContext {
   void Drain();            // end with 57P01 as soon as no transaction is open
   void Terminate();        // end with 57P01 now
   int32_t secret() const { return secret_; }
+  bool logged_in() const { return slot_taken_; }
+  catalog::ActivityRow Activity();  // requires logged_in()
 
  private:
   using SqlStatus = sql::SqlStatus;
@@ -139,6 +141,8 @@ class Session final : private sql::SessionContext {
   SqlStatus CatchUp();
   // Runs the portal's statement (any kind), sending up to `limit` rows (0: all).
   SqlStatus RunPortal(Portal* portal, int64_t limit, bool auto_commit, Outcome* outcome);
+  // Of the session's client; pg_stat_activity shows it.
+  void NoteQuery(std::string_view text);
   void BeginStatement();
   void EndStatement();
   // The statement's own error, or 57014 / 57P01 when it failed because it was cancelled.
@@ -223,6 +227,7 @@ class Session final : private sql::SessionContext {
   void SetSeed(double seed) override;
   SqlStatus Sleep(double seconds) override;
   SqlStatus CheckCancel() override;
+  SqlResult<bool> SignalBackend(int32_t pid, bool terminate, int64_t timeout_ms) override;
   SqlResult<std::optional<std::string>> GetSetting(std::string_view name,
                                                    bool missing_ok) override;
   SqlResult<std::string> SetSetting(std::string_view name, std::string_view value,
@@ -243,8 +248,10 @@ class Session final : private sql::SessionContext {
   std::optional<RelationName> FindRelationName(uint32_t oid) override;
   std::optional<uint32_t> FindRelation(const std::vector<std::string>& name) override;
   std::optional<std::string> IndexDefinition(uint32_t index_oid, int column) override;
-  std::optional<std::string> ConstraintDefinition(uint32_t constraint_oid) override;
+  std::optional<std::string> ConstraintDefinition(uint32_t constraint_oid, bool pretty) override;
   SqlResult<catalog::SequencePtr> SequenceByOid(uint32_t oid);
+  // Roles that are no superusers see of others' sessions only that they are there.
+  std::vector<catalog::ActivityRow> VisibleActivity() const;
   // What look-ups by OID use: the catalog of the running statement.
   catalog::SnapshotPtr StatementCatalog();
 
@@ -273,6 +280,12 @@ class Session final : private sql::SessionContext {
   bool skip_until_sync_ = false;  // an extended message failed
   bool protocol_broken_ = false;  // an extended message could not be read
   bool in_extended_ = false;      // between an extended message and its Sync
+
+  // pg_settings and pg_stat_activity as this session may see them.
+  catalog::VirtualContext virtual_tables_;
+  env::WallTime session_started_;
+  env::WallTime state_changed_;
+  std::string last_query_;
 
   // The running statement.
   bool running_ = false;

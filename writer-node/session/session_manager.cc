@@ -87,18 +87,17 @@ void SessionManager::Cancel(int32_t pid, int32_t secret) {
   if (it != sessions_.end() && it->second->secret() == secret) it->second->CancelStatement();
 }
 
-bool SessionManager::CancelPid(int32_t pid) {
+Session* SessionManager::Find(int32_t pid) {
   auto it = sessions_.find(pid);
-  if (it == sessions_.end()) return false;
-  it->second->CancelStatement();
-  return true;
+  return it == sessions_.end() ? nullptr : it->second;
 }
 
-bool SessionManager::TerminatePid(int32_t pid) {
-  auto it = sessions_.find(pid);
-  if (it == sessions_.end()) return false;
-  it->second->Terminate();
-  return true;
+std::vector<catalog::ActivityRow> SessionManager::Activity() const {
+  std::vector<catalog::ActivityRow> rows;
+  for (const auto& [pid, session] : sessions_) {
+    if (session->logged_in()) rows.push_back(session->Activity());
+  }
+  return rows;
 }
 
 void SessionManager::Drain(env::Duration limit) {

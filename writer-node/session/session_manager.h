@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/env/fiber.h"
 #include "common/env/net.h"
@@ -13,6 +14,7 @@
 #include "common/obs/log.h"
 #include "common/obs/metrics.h"
 #include "writer-node/catalog/catalog.h"
+#include "writer-node/catalog/virtual_tables.h"
 #include "writer-node/session/plan_cache.h"
 #include "writer-node/txn/txn.h"
 
@@ -71,9 +73,10 @@ class SessionManager {
 
   // CancelRequest; no effect unless both agree.
   void Cancel(int32_t pid, int32_t secret);
-  // pg_cancel_backend, pg_terminate_backend: false when there is no such session.
-  bool CancelPid(int32_t pid);
-  bool TerminatePid(int32_t pid);
+  // Null when there is none; good until the caller's fiber waits.
+  Session* Find(int32_t pid);
+  // Of all that are logged in, by pid.
+  std::vector<catalog::ActivityRow> Activity() const;
 
   size_t sessions() const { return logged_in_; }
   size_t connections() const { return sessions_.size(); }

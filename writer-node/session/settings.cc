@@ -360,6 +360,37 @@ std::vector<Settings::Row> Settings::ShowAll() const {
   return out;
 }
 
+std::vector<catalog::SettingRow> Settings::Describe() const {
+  static constexpr const char* kTypes[] = {"bool", "integer", "real", "string", "enum"};
+  std::vector<catalog::SettingRow> out;
+  for (size_t i = 0; i < values_.size(); ++i) {
+    const SettingDefinition& d = SettingDefinitions()[i];
+    catalog::SettingRow& row = out.emplace_back();
+    row.name = d.name;
+    row.value = values_[i].current;
+    row.description = d.description;
+    row.category = d.name.starts_with("borealis.") ? "Borealis" : "Client Connection Defaults";
+    row.context = d.context == SettingContext::kInternal ? "internal" : "user";
+    row.type = kTypes[static_cast<size_t>(d.type)];
+    row.default_value = d.default_text;
+    row.reset_value = values_[i].reset;
+    if (d.unit == SettingUnit::kMilliseconds) row.unit = "ms";
+    if (d.unit == SettingUnit::kKilobytes) row.unit = "kB";
+    for (std::string_view choice : d.choices) row.choices.emplace_back(choice);
+    if (d.type == SettingType::kInt) {
+      row.min_value = std::to_string(static_cast<int64_t>(d.min));
+      row.max_value = std::to_string(static_cast<int64_t>(d.max));
+    }
+  }
+  for (const auto& [name, value] : custom_) {
+    catalog::SettingRow& row = out.emplace_back();
+    row.name = name;
+    row.value = value.current;
+    row.category = "Customized Options";
+  }
+  return out;
+}
+
 SqlStatus Settings::Change(size_t index, const std::string& text, bool local) {
   Value& v = values_[index];
   undo_.push_back({index, {}, v.current, v.session});

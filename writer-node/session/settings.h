@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common/sql/error.h"
+#include "writer-node/catalog/virtual_tables.h"
 
 namespace borealis::session {
 
@@ -88,6 +89,8 @@ class Settings {
     std::string name, value, description;
   };
   std::vector<Row> ShowAll() const;
+  // pg_settings: numbers in the setting's unit.
+  std::vector<catalog::SettingRow> Describe() const;
 
   // ---- changes. `values` as SET lists them; 42704, 22023 with PostgreSQL's words, 55P02, 0A000.
   sql::SqlStatus Set(std::string_view name, const std::vector<std::string>& values, bool local);

@@ -15,6 +15,7 @@ bool IsTransactionControl(const parser::Statement& statement) {
 void Session::SimpleQuery(std::string_view borrowed) {
   // COPY reads on, which ends the life of the message that the view points into.
   const std::string text(borrowed);
+  NoteQuery(text);
   prepared_.erase("");
   portals_.erase("");
   if (!pgwire::ValidUtf8(text)) {

@@ -20,8 +20,9 @@ env::Duration PauseCap(int attempt) {
 
 void Session::BeginStatement() {
   running_ = true;
+  state_changed_ = services_.loop->clock().Wall();
   cancel_ = terminate_ ? CancelReason::kTerminate : CancelReason::kNone;
-  statement_started_ = services_.loop->clock().Wall();
+  statement_started_ = state_changed_;
   statement_began_ = services_.loop->clock().Monotonic();
   statement_catalog_ = nullptr;
   const int64_t limit = settings_.Int(SettingId::kStatementTimeout);
@@ -37,6 +38,7 @@ void Session::BeginStatement() {
 
 void Session::EndStatement() {
   running_ = false;
+  state_changed_ = services_.loop->clock().Wall();
   if (timeout_timer_ != env::TimerId::kNone) services_.loop->Cancel(timeout_timer_);
   timeout_timer_ = env::TimerId::kNone;
   SessionMetrics& metrics = manager_->metrics();
