@@ -2,6 +2,7 @@
 // configuration, 1 it could not run.
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <memory>
 
@@ -20,10 +21,14 @@ namespace borealis::operator_main {
 namespace {
 
 constexpr std::chrono::milliseconds kElectEvery{2000};
+constexpr std::chrono::milliseconds kElectAgain{300};  // after a failure
+constexpr std::chrono::seconds kElectCallMax{2};
+// Runs of different clusters; one that waits for a node or the API server holds up no other.
+constexpr int kWorkers = 3;
 
 struct Flags {
-  config::Param<std::string> ns, kubeconfig, http_listen, storage, writer, chaos, pull_policy, level,
-      identity;
+  config::Param<std::string> ns, kubeconfig, http_listen, storage, writer, chaos, pull_policy,
+      level, identity;
   config::Param<bool> leader_election;
 };
 
@@ -31,9 +36,9 @@ Flags Register(config::Registry& r) {
   return Flags{
       .ns = r.String({.name = "namespace", .description = "watch this one only; empty: all"}, ""),
       .kubeconfig = r.String({.name = "kubeconfig", .description = "empty: the pod's account"}, ""),
-      .http_listen = r.String({.name = "http-listen",
-                               .description = "address of /metrics, /healthz and /readyz"},
-                              ":8080"),
+      .http_listen = r.String(
+          {.name = "http-listen", .description = "address of /metrics, /healthz and /readyz"},
+          ":8080"),
       .storage = r.String({.name = "storage-image", .description = "image of members"},
                           "localhost/borealis-storage:dev"),
       .writer = r.String({.name = "writer-image", .description = "image of writers"},
@@ -44,12 +49,10 @@ Flags Register(config::Registry& r) {
                             "IfNotPresent", {"IfNotPresent", "Always", "Never"}),
       .level = r.Enum({.name = "log-level", .description = "least level that is logged"}, "info",
                       {"debug", "info", "warning", "error"}),
-      .identity = r.String({.name = "identity",
-                            .description = "name in the Lease; empty: the host's name"},
-                           ""),
-      .leader_election = r.Bool({.name = "leader-election",
-                                 .description = "work only while holding the Lease"},
-                                true)};
+      .identity = r.String(
+          {.name = "identity", .description = "name in the Lease; empty: the host's name"}, ""),
+      .leader_election = r.Bool(
+          {.name = "leader-election", .description = "work only while holding the Lease"}, true)};
 }
 
 std::string HostName() {
@@ -58,8 +61,8 @@ std::string HostName() {
 }
 
 // The cluster (and test) that an object belongs to, as work-queue keys.
-void Enqueue(runtime::WorkQueue& queue, const runtime::Caches& caches, const kube::Resource& resource,
-             const kube::Json& object) {
+void Enqueue(runtime::WorkQueue& queue, const runtime::Caches& caches,
+             const kube::Resource& resource, const kube::Json& object) {
   const std::string at = kube::Namespace(object) + "/";
   if (resource == kube::Nodes() || resource == kube::StorageClasses()) {
     for (const auto& cluster : caches.List(kube::MultiMasterClusters(), "")) {
@@ -77,11 +80,11 @@ void Enqueue(runtime::WorkQueue& queue, const runtime::Caches& caches, const kub
 
 class Operator {
  public:
-  Operator(const Flags& flags, kube::Api& api, const std::string& lease_ns, obs::LogSink& sink,
-           obs::Registry& metrics)
+  // `lease_api` has a shorter timeout. Both outlive this object.
+  Operator(const Flags& flags, kube::Api& api, kube::Api& lease_api, const std::string& lease_ns,
+           obs::LogSink& sink, obs::Registry& metrics)
       : logger_(&sink, "operator"),
-
-        elector_(api,
+        elector_(lease_api,
                  {.ns = lease_ns,
                   .name = "borealis-operator",
                   .identity = flags.identity.get().empty() ? HostName() : *flags.identity},
@@ -92,7 +95,12 @@ class Operator {
         queue_(env::SystemClock()),
         events_(gated_, "borealis-operator", env::SystemClock()),
         nodes_(nodes::MakeNodes([this](const std::string& group) { queue_.Add("c/" + group); })),
-        context_{gated_, caches_, *nodes_, events_, env::SystemClock(), env::SystemRandom(),
+        context_{gated_,
+                 caches_,
+                 *nodes_,
+                 events_,
+                 env::SystemClock(),
+                 env::SystemRandom(),
                  {*flags.storage, *flags.writer, *flags.chaos, *flags.pull_policy},
                  logger_.Component("reconcile")},
         clusters_(context_),
@@ -109,6 +117,7 @@ class Operator {
           &kube::PodDisruptionBudgets(), &kube::Jobs()}) {
       caches_.Add(*resource, ours);
     }
+    events_.Start(metrics);
     metrics.AddCallback("borealis_operator_leader", "1 while this one leads.", {},
                         [this] { return Leads() ? 1.0 : 0.0; });
     metrics.AddCallback("borealis_operator_queue_depth", "Keys that wait.", {},
@@ -120,13 +129,16 @@ class Operator {
       Enqueue(queue_, caches_, resource, object);
     });
     elect_thread_ = env::Thread("election", [this] { Elect(); });
-    work_thread_ = env::Thread("reconcile", [this] { Work(); });
+    for (env::Thread& thread : work_threads_) {
+      thread = env::Thread("reconcile", [this] { Work(); });
+    }
   }
 
   void Stop() {
     stopper_.Stop();
-    work_thread_.Join();
+    for (env::Thread& thread : work_threads_) thread.Join();
     elect_thread_.Join();
+    events_.Stop();
     if (elects_) elector_.Release();
     caches_.Stop();
     nodes_.reset();
@@ -142,12 +154,14 @@ class Operator {
   void Elect() {
     bool led = !elects_;
     while (elects_ && !stopper_.stopped()) {
-      elector_.Step();
+      const Status step = elector_.Step();
       const bool leads = elector_.IsLeader();
-      if (leads != led) logger_.Info(leads ? "leading" : "not leading", {{"holder", elector_.holder()}});
+      if (leads != led)
+        logger_.Info(leads ? "leading" : "not leading", {{"holder", elector_.holder()}});
       if (leads && !led) EnqueueAll();
       led = leads;
-      stopper_.WaitFor(kElectEvery);
+      if (!step.ok()) logger_.Warning("the Lease", {{"why", step}});
+      stopper_.WaitFor(step.ok() ? kElectEvery : kElectAgain);
     }
   }
 
@@ -169,7 +183,7 @@ class Operator {
       const auto key = queue_.Take(std::chrono::milliseconds(200));
       if (!key) continue;
       const auto began = env::SystemClock().Monotonic();
-      const reconcile::Next next = Reconcile(*key);
+      const reconcile::Next next = Guarded(*key);
       runs_.Record(static_cast<uint64_t>((env::SystemClock().Monotonic() - began).count()));
       if (next.status.ok()) {
         queue_.Forget(*key);
@@ -189,6 +203,15 @@ class Operator {
     return !caches_.Get(resource, key.substr(2, slash - 2), key.substr(slash + 1)).is_null();
   }
 
+  // An object that came past the schema must not end the operator, and with it all clusters' care.
+  reconcile::Next Guarded(const std::string& key) {
+    try {
+      return Reconcile(key);
+    } catch (const std::exception& e) {
+      return {Internal(std::string("an object of unexpected form: ") + e.what())};
+    }
+  }
+
   reconcile::Next Reconcile(const std::string& key) {
     const size_t slash = key.find('/', 2);
     const std::string ns = key.substr(2, slash - 2), name = key.substr(slash + 1);
@@ -205,23 +228,25 @@ class Operator {
   runtime::EventRecorder events_;
   std::unique_ptr<nodes::Nodes> nodes_;
   reconcile::Context context_;
-  reconcile::ClusterReconciler clusters_;  // reconcile thread only
-  reconcile::ChaosTestReconciler tests_;   // reconcile thread only
+  reconcile::ClusterReconciler clusters_;
+  reconcile::ChaosTestReconciler tests_;
   obs::Histogram& runs_;
   obs::Counter& errors_;
   kube::Stopper stopper_;
-  env::Thread elect_thread_, work_thread_;
+  env::Thread elect_thread_;
+  std::array<env::Thread, kWorkers> work_threads_;
 };
 
 int Run(const Flags& flags, const kube::Config& config, obs::LogSink& sink) {
   const obs::Logger logger(&sink, "operator");
-  auto api = kube::MakeClient(config);
-  if (!api.ok()) {
-    logger.Error("no API server", {{"why", api.status()}});
+  auto api = kube::MakeClient(config, {.call_timeout = runtime::kGatedCallMax});
+  auto lease_api = kube::MakeClient(config, {.call_timeout = kElectCallMax});
+  if (!api.ok() || !lease_api.ok()) {
+    logger.Error("no API server", {{"why", api.ok() ? lease_api.status() : api.status()}});
     return 2;
   }
   obs::Registry metrics;
-  Operator op(flags, **api, config.default_namespace, sink, metrics);
+  Operator op(flags, **api, **lease_api, config.default_namespace, sink, metrics);
   env::AsioLoop loop("http");
   const auto network = env::MakeAsioNetwork(loop);
   obs::HttpServer http(*network);

@@ -45,8 +45,8 @@ struct Outcome {
 
 // What the controller does next with the key.
 struct Next {
-  Status status = {};                 // not OK: again with back-off
-  env::Duration again{30'000'000};    // else after so long
+  Status status = {};               // not OK: again with back-off
+  env::Duration again{30'000'000};  // else after so long
 };
 
 bool PodReady(const Json& pod);

@@ -3,6 +3,19 @@
 #include <algorithm>
 
 namespace borealis::runtime {
+namespace {
+
+// What no reconciler reads, and what makes up half of an object.
+void Slim(Json& object) {
+  const auto metadata = object.find("metadata");
+  if (metadata == object.end() || !metadata->is_object()) return;
+  metadata->erase("managedFields");
+  const auto annotations = metadata->find("annotations");
+  if (annotations == metadata->end() || !annotations->is_object()) return;
+  annotations->erase("kubectl.kubernetes.io/last-applied-configuration");
+}
+
+}  // namespace
 
 Informer::Informer(kube::Api& api, const kube::Resource& resource, std::string ns,
                    std::string selector, OnChange on_change, obs::Logger logger,
@@ -16,7 +29,9 @@ Informer::Informer(kube::Api& api, const kube::Resource& resource, std::string n
       lists_(metrics.AddCounter("borealis_operator_lists_total", "Lists from the API server.",
                                 {{"resource", resource.plural}})) {}
 
-Informer::~Informer() { Stop(); }
+Informer::~Informer() {
+  Stop();
+}
 
 void Informer::Start() {
   thread_ = env::Thread("inf-" + resource_.plural, [this] { Run(); });
@@ -30,19 +45,24 @@ void Informer::Stop() {
 void Informer::Run() {
   std::chrono::milliseconds wait{200};
   while (!stopper_.stopped()) {
+    bool heard = false;
     Status status = version_.empty() ? ListOnce() : Status::Ok();
     if (status.ok()) {
       status = api_.Watch(
           resource_, ns_, selector_, version_,
-          [this, &wait](kube::WatchEvent event) {
+          [this, &wait, &heard](kube::WatchEvent event) {
+            heard = true;
             wait = std::chrono::milliseconds(200);
-            Apply(event);
+            Apply(std::move(event));
           },
           stopper_);
     }
-    if (status.ok() || status.code() == Code::kCancelled) continue;
+    if (status.code() == Code::kCancelled) continue;
+    // A server that ends each watch at once, with nothing said, is not asked in a tight loop.
+    if (status.ok() && heard) continue;
     if (status.code() == Code::kBelowHorizon) version_.clear();
-    logger_.Warning("watch ended", {{"resource", resource_.plural}, {"why", status}});
+    if (!status.ok())
+      logger_.Warning("watch ended", {{"resource", resource_.plural}, {"why", status}});
     if (stopper_.WaitFor(wait)) return;
     wait = std::min(wait * 2, std::chrono::milliseconds(10000));
   }
@@ -55,6 +75,7 @@ Status Informer::ListOnce() {
   for (Json& item : list.items) {
     // The key first: json's assignment takes its operand by value, before the left side.
     const std::pair key{kube::Namespace(item), kube::Name(item)};
+    Slim(item);
     fresh[key] = std::move(item);
   }
   std::vector<Json> changed;
@@ -75,10 +96,11 @@ Status Informer::ListOnce() {
   return Status::Ok();
 }
 
-void Informer::Apply(const kube::WatchEvent& event) {
+void Informer::Apply(kube::WatchEvent event) {
   const std::string version = kube::TextAt(event.object, {"metadata", "resourceVersion"});
   if (!version.empty()) version_ = version;
   if (event.type == kube::WatchEvent::Type::kBookmark) return;
+  Slim(event.object);
   {
     std::lock_guard lock(mu_);
     const std::pair key{kube::Namespace(event.object), kube::Name(event.object)};

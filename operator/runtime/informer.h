@@ -17,7 +17,7 @@ namespace borealis::runtime {
 
 using kube::Json;
 
-// What reconcilers read from. Objects are copies. Thread-safe.
+// What reconcilers read from. Objects are copies, without managedFields. Thread-safe.
 class Reader {
  public:
   virtual ~Reader() = default;
@@ -48,7 +48,7 @@ class Informer {
  private:
   void Run();
   Status ListOnce();
-  void Apply(const kube::WatchEvent& event);
+  void Apply(kube::WatchEvent event);
 
   // Constant after construction.
   kube::Api& api_;

@@ -38,16 +38,15 @@ Status LeaderElector::Write(Json lease, bool create, bool take) {
   return Status::Ok();
 }
 
-void LeaderElector::Step() {
+Status LeaderElector::Step() {
   auto lease = api_.Get(kube::Leases(), options_.ns, options_.name);
   if (lease.code() == Code::kNotFound) {
     Json fresh = {{"apiVersion", "coordination.k8s.io/v1"},
                   {"kind", "Lease"},
                   {"metadata", {{"name", options_.name}, {"namespace", options_.ns}}}};
-    (void)Write(std::move(fresh), true, true);  // lost to another: the next step reads it
-    return;
+    return Write(std::move(fresh), true, true);
   }
-  if (!lease.ok()) return;  // IsLeader() ends by itself when this goes on
+  if (!lease.ok()) return lease.status();  // IsLeader() ends by itself when this goes on
   const std::string holder = kube::TextAt(*lease, {"spec", "holderIdentity"});
   const std::string version = kube::TextAt(*lease, {"metadata", "resourceVersion"});
   if (version != seen_version_) {
@@ -57,12 +56,12 @@ void LeaderElector::Step() {
   const bool ours = holder == options_.identity;
   const bool expired = clock_.Monotonic() - seen_at_ >= options_.lease;
   if (ours || holder.empty() || expired) {
-    (void)Write(std::move(*lease), false, !ours);
-    return;
+    return Write(std::move(*lease), false, !ours);
   }
   std::lock_guard lock(mu_);
   held_ = false;
   holder_ = holder;
+  return Status::Ok();
 }
 
 void LeaderElector::Release() {

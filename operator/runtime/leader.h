@@ -13,20 +13,36 @@ using kube::Json;
 
 struct LeaderOptions {
   std::string ns, name, identity;
-  env::Duration lease{10'000'000};  // others take over when nothing changed for so long
-  env::Duration renew{7'000'000};   // the holder stops writing when no renewal worked for so long
+  env::Duration lease{12'000'000};  // others take over when nothing changed for so long
+  env::Duration renew{7'000'000};   // no call begins when no renewal worked for so long
 };
 
-// The holder counts from the moment before it sent its last good renewal; others count, on their own
-// clocks, from when they saw the Lease change. So the holder has stopped (7 s) before another starts
-// (10 s), if the clocks' rates differ by less than that: no clock is compared with another's. And
-// nothing but liveness hangs on it: the log decides who may write data.
+// The most that a call which passed the gate may take; clients behind a gate are made with it.
+constexpr std::chrono::seconds kGatedCallMax{4};
+
+// Why a loser has stopped writing before another starts. Let t be the moment before the holder sent
+// its last renewal that worked.
+//  - The holder's gate lets calls begin until t + renew, and each ends, one way or the other,
+//  within
+//    kGatedCallMax: all are over at t + renew + kGatedCallMax = t + 11 s.
+//  - Another sees the Lease change after t (the server stored it after t), counts `lease` on its
+//  own
+//    clock from then, and so takes the Lease at t + 12 s or later.
+// No clock is compared with another's: their rates may differ by 9 %. What no client can bound is a
+// packet that the network keeps after its connection was closed; the API server drops a call after
+// its `timeout` parameter, deletions name a uid and replacements a version, so that one which comes
+// late hits nothing new. And nothing but liveness hangs on it: the log decides who may write data.
+constexpr bool GateIsSafe(const LeaderOptions& options) {
+  return options.renew + kGatedCallMax < options.lease;
+}
+
 class LeaderElector {
  public:
   LeaderElector(kube::Api& api, LeaderOptions options, const env::Clock& clock);
 
-  // One attempt to get or renew; call about every 2 s, from one thread.
-  void Step();
+  // One attempt to get or renew, from one thread: about every 2 s, sooner after one that failed
+  // (not OK). Losing to another is no failure.
+  Status Step();
   // Gives the Lease up, so that another may have it at once.
   void Release();
   // Whether writes are allowed now. Any thread.
@@ -40,11 +56,11 @@ class LeaderElector {
   const LeaderOptions options_;
   const env::Clock& clock_;
   mutable std::mutex mu_;
-  bool held_ = false;              // guarded by mu_
-  env::MonotonicTime renewed_;     // guarded by mu_: before the last good renewal was sent
-  std::string holder_;             // guarded by mu_
-  std::string seen_version_;       // Step()'s thread only
-  env::MonotonicTime seen_at_;     // Step()'s thread only
+  bool held_ = false;           // guarded by mu_
+  env::MonotonicTime renewed_;  // guarded by mu_: before the last good renewal was sent
+  std::string holder_;          // guarded by mu_
+  std::string seen_version_;    // Step()'s thread only
+  env::MonotonicTime seen_at_;  // Step()'s thread only
 };
 
 // Passes reads on and refuses writes (kFenced) while `elector` does not lead. Null: all pass.
@@ -79,8 +95,7 @@ class GatedApi final : public kube::Api {
     return api_.Delete(r, ns, name, options);
   }
   Status Watch(const kube::Resource& r, const std::string& ns, const std::string& selector,
-               const std::string& version,
-               const std::function<void(kube::WatchEvent)>& on_event,
+               const std::string& version, const std::function<void(kube::WatchEvent)>& on_event,
                kube::Stopper& stopper) override {
     return api_.Watch(r, ns, selector, version, on_event, stopper);
   }

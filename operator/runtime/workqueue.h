@@ -1,5 +1,5 @@
-// Keys that wait to be reconciled, in the manner of client-go's workqueue: a key is queued once; one
-// that is added while it is worked on is worked on again afterwards, never by two at a time.
+// Keys that wait to be reconciled, in the manner of client-go's workqueue: a key is queued once;
+// one that is added while it is worked on is worked on again afterwards, never by two at a time.
 #pragma once
 
 #include <condition_variable>

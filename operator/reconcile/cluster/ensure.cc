@@ -25,30 +25,56 @@ std::string NewPassword(env::Random& random) {
   return password;
 }
 
-// The zones of a new cluster, or empty with what is missing in run.waiting.
-std::vector<std::string> ChooseZones(Run& run) {
+// Whether the scheduler may put a member onto the node: members tolerate no taints.
+bool Schedulable(const Json& node) {
+  if (kube::BeingDeleted(node) || kube::BoolAt(node, {"spec", "unschedulable"})) return false;
+  for (const Json& taint : kube::At(node, {"spec", "taints"})) {
+    if (kube::TextAt(taint, {"effect"}) != "PreferNoSchedule") return false;
+  }
+  for (const Json& condition : kube::At(node, {"status", "conditions"})) {
+    if (kube::TextAt(condition, {"type"}) == "Ready") {
+      return kube::TextAt(condition, {"status"}) == "True";
+    }
+  }
+  return true;  // no kubelet has said anything yet
+}
+
+// The zones of a new cluster, or empty with what is missing in run.waiting. Asks the API server:
+// the cache holds the nodes' metadata alone, and this is done once in a cluster's life.
+Result<std::vector<std::string>> ChooseZones(Run& run) {
+  ASSIGN_OR_RETURN(const kube::ListResult nodes, run.context.api.List(kube::WholeNodes(), "", ""));
   std::set<std::string> labelled;
-  size_t nodes = 0;
-  for (const Json& node : run.context.reader.List(kube::Nodes(), "")) {
-    ++nodes;
+  size_t useless = 0;
+  for (const Json& node : nodes.items) {
+    if (!Schedulable(node)) {
+      ++useless;
+      continue;
+    }
     const std::string zone = kube::Label(node, specs::kZoneNodeLabel);
     if (!zone.empty()) labelled.insert(zone);
   }
+  const std::string not_counted =
+      useless == 0 ? ""
+                   : ", " + std::to_string(useless) +
+                         " more are not ready, unschedulable or tainted and do not count";
   for (const std::string& zone : run.cluster.zones) {
     if (labelled.count(zone) > 0) continue;
-    run.WaitFor("a node in zone " + zone,
+    run.WaitFor("a node in zone " + zone + not_counted,
                 "label a node with " + std::string(specs::kZoneNodeLabel) + "=" + zone +
                     ", or make the cluster with other spec.storage.zones");
   }
-  if (!run.cluster.zones.empty()) return run.waiting.empty() ? run.cluster.zones
-                                                             : std::vector<std::string>();
+  if (!run.cluster.zones.empty()) {
+    return run.waiting.empty() ? run.cluster.zones : std::vector<std::string>();
+  }
   const size_t needed = run.cluster.members == 1 ? 1 : 3;
   if (labelled.size() < needed) {
-    run.WaitFor("nodes in " + std::to_string(needed) + " zones: " + std::to_string(nodes) +
-                    " nodes are labelled with " + std::to_string(labelled.size()) + " zones",
-                "label nodes with " + std::string(specs::kZoneNodeLabel) + ", add nodes in other "
-                "zones, or ask for fewer spec.storage.members");
-    return {};
+    run.WaitFor("nodes in " + std::to_string(needed) + " zones: " +
+                    std::to_string(nodes.items.size() - useless) + " nodes are labelled with " +
+                    std::to_string(labelled.size()) + " zones" + not_counted,
+                "label nodes with " + std::string(specs::kZoneNodeLabel) +
+                    ", add nodes in other "
+                    "zones, or ask for fewer spec.storage.members");
+    return std::vector<std::string>();
   }
   std::vector<std::string> zones(labelled.begin(), labelled.end());
   zones.resize(needed);
@@ -72,18 +98,26 @@ void CheckStorageClass(Run& run) {
 }
 
 Outcome NewIdentity(Run& run) {
+  const auto live =
+      run.context.api.Get(kube::ConfigMaps(), run.cluster.ns, specs::IdentityName(run.cluster));
+  if (live.ok()) {  // the cache is behind
+    run.Again(env::Duration(500'000));
+    return Outcome::Wait();
+  }
+  if (live.code() != Code::kNotFound) return Outcome::Retry(live.status());
   if (!kube::TextAt(run.object, {"status", "clusterId"}).empty() || !run.disks.empty()) {
     run.WaitFor("the ConfigMap " + specs::IdentityName(run.cluster) +
-                    ", which says which volume is whose: it is gone, the cluster's volumes may not be",
+                    ", which says which volume is whose: it is gone, the volumes may not be",
                 "restore the ConfigMap; nothing is started over data without it");
     return Outcome::Wait();
   }
-  const std::vector<std::string> zones = ChooseZones(run);
+  const auto zones = ChooseZones(run);
+  if (!zones.ok()) return Outcome::Retry(zones.status());
   CheckStorageClass(run);
   if (!run.waiting.empty()) return Outcome::Wait();
   specs::Identity identity;
   identity.cluster_id = NewUuid(run.context.random);
-  identity.members = specs::PlanMembers(run.cluster, zones);
+  identity.members = specs::PlanMembers(run.cluster, *zones);
   auto made =
       run.context.api.Create(kube::ConfigMaps(), specs::IdentityConfigMap(run.cluster, identity));
   if (!made.ok()) return Outcome::Retry(made.status());
@@ -130,32 +164,106 @@ Outcome EnsureIdentity(Run& run) {
   return Outcome::Complete();
 }
 
-// Secrets are neither listed nor watched: only this one is read, when what it depends on changes.
-Outcome EnsureSecret(Run& run) {
-  const std::string made_for = run.cluster.uid + "/" + std::to_string(run.cluster.writers);
-  if (run.memory.secret_checked == made_for) return Outcome::Complete();
-  kube::Api& api = run.context.api;
-  const std::string name = specs::SecretName(run.cluster);
-  const auto found = api.Get(kube::Secrets(), run.cluster.ns, name);
-  Status status;
-  if (found.code() == Code::kNotFound) {
-    const Json secret = specs::SuperuserSecret(run.cluster, NewPassword(run.context.random));
-    status = api.Create(kube::Secrets(), secret).status();
-  } else if (found.ok()) {
-    const auto password = kube::DecodeBase64(kube::TextAt(*found, {"data", "password"}));
-    if (!password.ok() || password->empty()) {
-      run.WaitFor("a password in the Secret " + name, "put the superuser's password into it");
-      return Outcome::Complete();
+namespace {
+
+// What deletes the object: null for nothing, which is Retain.
+Status Own(Run& run, const kube::Resource& resource, const Json& object, const Json& wanted) {
+  const Json& owners = kube::At(wanted, {"metadata", "ownerReferences"});
+  if (kube::BeingDeleted(object)) return Status::Ok();
+  if (kube::At(object, {"metadata", "ownerReferences"}) == owners) return Status::Ok();
+  const auto patched = run.context.api.Patch(
+      resource, run.cluster.ns, kube::Name(object),
+      {{"metadata", {{"uid", kube::Uid(object)}, {"ownerReferences", owners}}}}, {});
+  if (patched.ok()) run.changed = true;
+  return patched.code() == Code::kNotFound ? Status::Ok() : patched.status();
+}
+
+}  // namespace
+
+// Follows spec.deletionPolicy when it is changed later: a cluster that was made with Delete and now
+// says Retain keeps its volumes. (The Secret follows in EnsureSecret.)
+Outcome EnsureOwnership(Run& run) {
+  Status status = Own(run, kube::ConfigMaps(), run.identity_object,
+                      specs::IdentityConfigMap(run.cluster, run.identity));
+  for (const specs::Member& member : run.identity.members) {
+    const auto disk = run.disks.find(specs::DiskName(member));
+    if (!status.ok() || disk == run.disks.end() || member.disk_uid != kube::Uid(disk->second)) {
+      continue;
     }
-    const Json wanted = specs::SuperuserSecret(run.cluster, *password);
-    status = api.Patch(kube::Secrets(), run.cluster.ns, name,
-                       {{"stringData", wanted["stringData"]}}, {})
-                 .status();
-  } else {
-    status = found.status();
+    status = Own(run, kube::PersistentVolumeClaims(), disk->second,
+                 specs::Disk(run.cluster, run.identity, member));
   }
+  return status.ok() ? Outcome::Complete() : Outcome::Retry(status);
+}
+
+namespace {
+
+constexpr int64_t kSecretAgeSeconds = 300;
+constexpr int64_t kSecretAgeTroubledSeconds = 5;
+
+// Makes the Secret, or what differs in it.
+Status MakeSecret(Run& run, const Result<Json>& found) {
+  kube::Api& api = run.context.api;
+  std::string& password = run.memory.password;
+  if (found.code() == Code::kNotFound) {
+    const bool again = !run.memory.secret_checked.empty();
+    if (password.empty()) password = NewPassword(run.context.random);
+    RETURN_IF_ERROR(
+        api.Create(kube::Secrets(), specs::SuperuserSecret(run.cluster, password)).status());
+    if (again) {
+      run.Event("Warning", "SecretRecreated",
+                "the Secret " + specs::SecretName(run.cluster) + " was gone");
+    }
+    return Status::Ok();
+  }
+  if (!found.ok()) return found.status();
+  const auto kept = kube::DecodeBase64(kube::TextAt(*found, {"data", "password"}));
+  if (!kept.ok() || kept->empty()) {
+    run.WaitFor("a password in the Secret " + kube::Name(*found),
+                "put the superuser's password into it");
+    return Status::Ok();
+  }
+  password = *kept;
+  const Json wanted = specs::SuperuserSecret(run.cluster, password);
+  bool same = true;
+  for (const auto& [key, value] : wanted["stringData"].items()) {
+    const auto has = kube::DecodeBase64(kube::TextAt(*found, {"data", key.c_str()}));
+    same &= has.ok() && value == *has;
+  }
+  if (!same) {
+    RETURN_IF_ERROR(api.Patch(kube::Secrets(), run.cluster.ns, kube::Name(*found),
+                              {{"stringData", wanted["stringData"]}}, {})
+                        .status());
+  }
+  return Own(run, kube::Secrets(), *found, wanted);
+}
+
+}  // namespace
+
+// Secrets are neither listed nor watched (the operator has no right to): this one is read when what
+// it depends on changes, now and then, and often while a writer does not come up, as it does not
+// without its Secret.
+Outcome EnsureSecret(Run& run) {
+  const std::string made_for = run.cluster.uid + "/" + std::to_string(run.cluster.writers) + "/" +
+                               std::to_string(static_cast<int>(run.cluster.deletion_policy));
+  bool troubled = false;
+  for (int n = 0; n < run.cluster.writers; ++n) {
+    const auto pod = run.pods.find(specs::WriterName(run.cluster, n));
+    troubled |= pod == run.pods.end() || !PodReady(pod->second);
+  }
+  const int64_t age = run.context.now() - run.memory.secret_checked_at;
+  if (run.memory.secret_checked == made_for &&
+      age < (troubled ? kSecretAgeTroubledSeconds : kSecretAgeSeconds)) {
+    return Outcome::Complete();
+  }
+  const size_t waiting = run.waiting.size();
+  const auto found =
+      run.context.api.Get(kube::Secrets(), run.cluster.ns, specs::SecretName(run.cluster));
+  const Status status = MakeSecret(run, found);
   if (!status.ok()) return Outcome::Retry(status);
+  if (run.waiting.size() > waiting) return Outcome::Complete();  // looked at again in the next run
   run.memory.secret_checked = made_for;
+  run.memory.secret_checked_at = run.context.now();
   return Outcome::Complete();
 }
 
@@ -194,9 +302,13 @@ Status Ensure(Run& run, const kube::Resource& resource, const std::map<std::stri
 Outcome EnsureServices(Run& run) {
   const auto wanted = specs::Services(run.cluster);
   Status status = Ensure(run, kube::Services(), wanted, run.services);
-  if (status.ok()) {
-    status = Ensure(run, kube::PodDisruptionBudgets(), specs::DisruptionBudgets(run.cluster),
-                    run.budgets);
+  const auto budgets = specs::DisruptionBudgets(run.cluster);
+  if (status.ok()) status = Ensure(run, kube::PodDisruptionBudgets(), budgets, run.budgets);
+  for (const auto& [name, budget] : run.budgets) {
+    if (!status.ok() || budgets.count(name) > 0 || kube::BeingDeleted(budget)) continue;
+    status = run.context.api.Delete(kube::PodDisruptionBudgets(), run.cluster.ns, name,
+                                    {kube::Uid(budget)});
+    if (status.code() == Code::kNotFound) status = Status::Ok();
   }
   for (const auto& [name, service] : run.services) {
     // The instance endpoint of a writer that was scaled away goes after its pod.
@@ -228,6 +340,13 @@ Result<DiskState> EnsureDisk(Run& run, specs::Member& member) {
     return DiskState::kWait;
   }
   if (disk.is_null()) {
+    // The identity in the cache may be older than the volume's entry: then this is not a new
+    // member.
+    ASSIGN_OR_RETURN(const Json live, run.context.api.Get(kube::ConfigMaps(), run.cluster.ns,
+                                                          specs::IdentityName(run.cluster)));
+    if (kube::At(live, {"data"}) != kube::At(run.identity_object, {"data"})) {
+      return Status(Code::kConflict, "the identity has changed meanwhile");
+    }
     auto made = run.context.api.Create(kube::PersistentVolumeClaims(),
                                        specs::Disk(run.cluster, run.identity, member));
     if (!made.ok()) return made.status();
@@ -245,8 +364,8 @@ Result<DiskState> EnsureDisk(Run& run, specs::Member& member) {
     return DiskState::kWait;
   }
   if (member.disk_uid.empty()) member.disk_uid = kube::Uid(disk);
-  const auto has = api::ParseQuantity(
-      kube::TextAt(disk, {"spec", "resources", "requests", "storage"}));
+  const auto has =
+      api::ParseQuantity(kube::TextAt(disk, {"spec", "resources", "requests", "storage"}));
   const auto wants = api::ParseQuantity(run.cluster.size);
   if (has.ok() && wants.ok() && *has < *wants) {
     const auto grown = run.context.api.Patch(
@@ -294,8 +413,8 @@ Outcome EnsureMembers(Run& run) {
   }
   for (const specs::Member& member : run.identity.members) {
     if (run.pods.count(member.pod) > 0 || startable.count(member.id) == 0) continue;
-    const Status made = CreatePod(
-        run, specs::MemberPod(run.cluster, run.identity, member, run.context.images));
+    const Status made =
+        CreatePod(run, specs::MemberPod(run.cluster, run.identity, member, run.context.images));
     if (!made.ok()) return Outcome::Retry(made);
   }
   return Outcome::Complete();

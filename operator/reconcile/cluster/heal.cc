@@ -7,14 +7,18 @@
 namespace borealis::reconcile {
 namespace {
 
-constexpr int64_t kDeadSeconds = 60;          // without an answer, though its pod runs
-constexpr int64_t kForceWriterSeconds = 30;   // over its grace period: its node is gone
-constexpr int64_t kEndpointSeconds = 2;       // until all proxies have seen a label go
+constexpr int64_t kDeadSeconds = 60;         // without an answer, though its pod runs
+constexpr int64_t kForceWriterSeconds = 30;  // over its grace period: its node is gone
+constexpr int64_t kEndpointSeconds = 2;      // until all proxies have seen a label go
 constexpr int64_t kCrashForgetSeconds = 600;
 constexpr int kDiskExitCodes[] = {73, 74, 78};
 
-bool IsMember(const Json& pod) { return kube::Label(pod, specs::kRoleLabel) == "storage"; }
-bool IsWriter(const Json& pod) { return kube::Label(pod, specs::kRoleLabel) == "writer"; }
+bool IsMember(const Json& pod) {
+  return kube::Label(pod, specs::kRoleLabel) == "storage";
+}
+bool IsWriter(const Json& pod) {
+  return kube::Label(pod, specs::kRoleLabel) == "writer";
+}
 
 std::string AdminAddress(const Json& pod) {
   const std::string ip = kube::TextAt(pod, {"status", "podIP"});
@@ -39,8 +43,8 @@ bool HearsAnybody(const Run& run) {
 }
 
 Status Replace(Run& run, const Json& pod, const std::string& why) {
-  run.context.logger.Info("replacing a pod", {{"cluster", run.key}, {"pod", kube::Name(pod)},
-                                              {"why", why}});
+  run.context.logger.Info("replacing a pod",
+                          {{"cluster", run.key}, {"pod", kube::Name(pod)}, {"why", why}});
   run.Event("Warning", "PodReplaced", "pod " + kube::Name(pod) + ": " + why);
   return run.DeletePod(pod);
 }
@@ -58,22 +62,24 @@ Status HealCrashLoop(Run& run, const Json& pod) {
   }
   // The label is there once the pod has been healthy; before, the fault is in what it was given.
   if (kube::Label(pod, specs::kServingLabel).empty()) {
-    run.WaitFor("the pod " + name + ", which never came up (exit code " +
-                    std::to_string(exit_code) + ")",
-                "look at its log");
+    run.WaitFor(
+        "the pod " + name + ", which never came up (exit code " + std::to_string(exit_code) + ")",
+        "look at its log");
     return Status::Ok();
   }
   auto& backoff = run.memory.crashes[name];
   const int64_t now = run.context.now();
   if (now - backoff.last > kCrashForgetSeconds) backoff = {};
-  const int64_t wait = backoff.count == 0 ? 0 : std::min<int64_t>(60, int64_t{1} << std::min(backoff.count, 6));
+  const int64_t wait =
+      backoff.count == 0 ? 0 : std::min<int64_t>(60, int64_t{1} << std::min(backoff.count, 6));
   if (now - backoff.last < wait) {
     run.Again(env::Duration((wait - (now - backoff.last)) * 1'000'000));
     return Status::Ok();
   }
   ++backoff.count;
   backoff.last = now;
-  return Replace(run, pod, "it crashes again and again (exit code " + std::to_string(exit_code) + ")");
+  return Replace(run, pod,
+                 "it crashes again and again (exit code " + std::to_string(exit_code) + ")");
 }
 
 Status HealPod(Run& run, const Json& pod, bool hears_anybody) {
@@ -134,7 +140,8 @@ Outcome WatchNodes(Run& run) {
   for (const auto& [name, pod] : run.pods) {
     const std::string address = AdminAddress(pod);
     if (address.empty() || (!IsMember(pod) && !IsWriter(pod))) continue;
-    targets[name] = {IsMember(pod) ? nodes::Role::kStorage : nodes::Role::kWriter, address};
+    targets[name] = {IsMember(pod) ? nodes::Role::kStorage : nodes::Role::kWriter, address,
+                     kube::Uid(pod)};
   }
   run.context.nodes.SetTargets(run.key, std::move(targets));
   return Outcome::Complete();
@@ -142,6 +149,7 @@ Outcome WatchNodes(Run& run) {
 
 Outcome LabelServing(Run& run) {
   const bool hears_anybody = HearsAnybody(run);
+  Status failed;
   for (auto& [name, pod] : run.pods) {
     if (!IsMember(pod) && !IsWriter(pod)) continue;
     const nodes::Beat beat = run.Beat(name);
@@ -160,11 +168,14 @@ Outcome LabelServing(Run& run) {
         run.context.api.Patch(kube::Pods(), run.cluster.ns, name,
                               {{"metadata", {{"labels", {{specs::kServingLabel, wanted}}}}}}, {});
     if (patched.code() == Code::kNotFound) continue;
-    if (!patched.ok()) return Outcome::Retry(patched.status());
+    if (!patched.ok()) {  // the others' labels do not wait for it
+      failed = patched.status();
+      continue;
+    }
     pod = *patched;
     run.changed = true;
   }
-  return Outcome::Complete();
+  return failed.ok() ? Outcome::Complete() : Outcome::Retry(failed);
 }
 
 Outcome Heal(Run& run) {
@@ -206,6 +217,9 @@ Status DrainStep(Run& run, const Json& pod) {
     const bool busy = beat.answered && beat.silence <= nodes::kSuspectAfter && beat.sessions > 0;
     if (over || !busy) return run.DeletePod(pod);
   }
+  // One that hangs would only hold up this thread: it is asked when it answers again, or goes when
+  // its time is over.
+  if (run.Beat(name).silence > nodes::kSuspectAfter) return Status::Ok();
   const int64_t left = std::max<int64_t>(0, run.cluster.drain_seconds + kEndpointSeconds - elapsed);
   const auto sessions = run.context.nodes.Drain(address, static_cast<uint32_t>(left * 1000));
   if (sessions.ok() && *sessions == 0) return run.DeletePod(pod);
@@ -248,12 +262,15 @@ Outcome Rollout(Run& run) {
     const bool ready = MemberIsReady(run, member.pod);
     all_healthy &= ready;
     if (pod == run.pods.end() || kube::BeingDeleted(pod->second)) continue;
-    if (!Outdated(pod->second, specs::MemberPod(run.cluster, run.identity, member,
-                                                run.context.images))) {
+    if (!Outdated(pod->second,
+                  specs::MemberPod(run.cluster, run.identity, member, run.context.images))) {
       continue;
     }
     const bool leads = run.Beat(member.pod).member_role == "leader";
-    (!ready && !PodReady(pod->second) ? broken : leads ? leader : followers).push_back(&pod->second);
+    (!ready && !PodReady(pod->second) ? broken
+     : leads                          ? leader
+                                      : followers)
+        .push_back(&pod->second);
   }
   for (int n = 0; n < run.cluster.writers; ++n) {
     const std::string name = specs::WriterName(run.cluster, n);
@@ -262,9 +279,11 @@ Outcome Rollout(Run& run) {
         pod != run.pods.end() && !kube::Annotation(pod->second, specs::kDrainAnnotation).empty();
     all_healthy &= WriterIsServing(run, name) || draining;
     if (pod == run.pods.end() || kube::BeingDeleted(pod->second)) continue;
-    if (draining) return DrainStep(run, pod->second).ok() ? Outcome::Wait() : Outcome::Complete();
-    if (Outdated(pod->second,
-                 specs::WriterPod(run.cluster, run.identity, n, run.context.images))) {
+    if (draining) {
+      const Status status = DrainStep(run, pod->second);
+      return status.ok() ? Outcome::Wait() : Outcome::Retry(status);
+    }
+    if (Outdated(pod->second, specs::WriterPod(run.cluster, run.identity, n, run.context.images))) {
       (PodReady(pod->second) ? writers : broken).push_back(&pod->second);
     }
   }

@@ -8,13 +8,22 @@ namespace {
 struct Task {
   const char* name;
   Outcome (*run)(Run&);
+  bool stops = true;  // the tasks behind it do not run unless it completes
 };
 
-// The reconciler's table of contents.
+// The reconciler's table of contents. First what must work whatever else is wrong: a writer that
+// hangs leaves the endpoints also while the identity is gone or a quota refuses new pods.
 constexpr Task kTasks[] = {
-    {"identity", EnsureIdentity}, {"secret", EnsureSecret},   {"services", EnsureServices},
-    {"members", EnsureMembers},   {"writers", EnsureWriters}, {"nodes", WatchNodes},
-    {"serving", LabelServing},    {"heal", Heal},             {"scale down", ScaleDown},
+    {"nodes", WatchNodes, false},
+    {"serving", LabelServing, false},
+    {"identity", EnsureIdentity},
+    {"ownership", EnsureOwnership, false},
+    {"secret", EnsureSecret},
+    {"services", EnsureServices},
+    {"members", EnsureMembers},
+    {"writers", EnsureWriters},
+    {"heal", Heal},
+    {"scale down", ScaleDown},
     {"rollout", Rollout},
 };
 
@@ -30,13 +39,15 @@ std::map<std::string, Json> Mine(const Run& run, const kube::Resource& resource)
 }
 
 Outcome RunTasks(Run& run) {
+  Outcome first;
   for (const Task& task : kTasks) {
     Outcome outcome = task.run(run);
     if (outcome.kind == Outcome::Kind::kComplete) continue;
     if (!outcome.status.ok()) outcome.status = outcome.status.WithContext(task.name);
-    return outcome;
+    if (first.kind == Outcome::Kind::kComplete) first = std::move(outcome);
+    if (task.stops) break;
   }
-  return Outcome::Complete();
+  return first;
 }
 
 }  // namespace
@@ -58,16 +69,22 @@ Status Run::DeletePod(const Json& pod, int grace_seconds) {
   return status;
 }
 
+ClusterReconciler::Memory& ClusterReconciler::MemoryOf(const std::string& key) {
+  std::lock_guard lock(mu_);
+  return memory_[key];
+}
+
 Next ClusterReconciler::Reconcile(const std::string& ns, const std::string& name) {
   const std::string key = ns + "/" + name;
   Json object = context_.reader.Get(kube::MultiMasterClusters(), ns, name);
   if (object.is_null() || kube::BeingDeleted(object)) {
     // What belongs to the resource goes with it by its owner references; data stays with Retain.
     context_.nodes.SetTargets(key, {});
+    std::lock_guard lock(mu_);
     memory_.erase(key);
     return {};
   }
-  Run run{.context = context_, .memory = memory_[key], .key = key, .object = object};
+  Run run{.context = context_, .memory = MemoryOf(key), .key = key, .object = object};
   Outcome outcome;
   auto parsed = api::ParseCluster(object);
   if (parsed.ok()) {

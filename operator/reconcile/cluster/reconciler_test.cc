@@ -63,17 +63,18 @@ class ClusterTest : public ::testing::Test {
   }
   void World() {
     for (const std::string zone : {"a", "b", "c"}) {
-      ASSERT_TRUE(api_.Create(kube::Nodes(),
-                              {{"metadata",
-                                {{"name", "node-" + zone},
-                                 {"labels", {{specs::kZoneNodeLabel, "zone-" + zone}}}}}})
-                      .ok());
+      ASSERT_TRUE(
+          api_.Create(kube::Nodes(), {{"metadata",
+                                       {{"name", "node-" + zone},
+                                        {"labels", {{specs::kZoneNodeLabel, "zone-" + zone}}}}}})
+              .ok());
     }
     ASSERT_TRUE(
-        api_.Create(kube::StorageClasses(),
-                    {{"metadata",
-                      {{"name", "standard"},
-                       {"annotations", {{"storageclass.kubernetes.io/is-default-class", "true"}}}}}})
+        api_.Create(
+                kube::StorageClasses(),
+                {{"metadata",
+                  {{"name", "standard"},
+                   {"annotations", {{"storageclass.kubernetes.io/is-default-class", "true"}}}}}})
             .ok());
   }
   // Plays kubelet: all pods run and answer; the first member leads.
@@ -81,13 +82,14 @@ class ClusterTest : public ::testing::Test {
     for (const std::string& name : api_.Names(kube::Pods())) Up(name);
   }
   void Up(const std::string& name) {
-    ASSERT_TRUE(api_.Patch(kube::Pods(), "ns", name,
-                           {{"status",
-                             {{"phase", "Running"},
-                              {"podIP", "10.0.0.1"},
-                              {"conditions", Json::array({{{"type", "Ready"}, {"status", "True"}}})}}}},
-                           {})
-                    .ok());
+    ASSERT_TRUE(
+        api_.Patch(kube::Pods(), "ns", name,
+                   {{"status",
+                     {{"phase", "Running"},
+                      {"podIP", "10.0.0.1"},
+                      {"conditions", Json::array({{{"type", "Ready"}, {"status", "True"}}})}}}},
+                   {})
+            .ok());
     nodes::Beat beat;
     beat.answered = beat.ready = true;
     beat.member_role = name == "shop-storage-zone-a-0" ? "leader" : "follower";
@@ -134,8 +136,7 @@ TEST_F(ClusterTest, WithoutZonesNothingIsMadeAndTheStatusSaysWhy) {
 
 TEST_F(ClusterTest, MembersStandTwoInAZoneAndAllBecomesReady) {
   Healthy();
-  EXPECT_EQ(Status()["storage"]["byZone"],
-            Json({{"zone-a", 2}, {"zone-b", 2}, {"zone-c", 2}}));
+  EXPECT_EQ(Status()["storage"]["byZone"], Json({{"zone-a", 2}, {"zone-b", 2}, {"zone-c", 2}}));
   EXPECT_EQ(Status()["leader"], "shop-storage-zone-a-0");
   EXPECT_EQ(api_.Names(kube::PersistentVolumeClaims()).size(), 6u);
 }

@@ -40,6 +40,7 @@ struct Run {
 
 // In the order of the list in reconciler.cc.
 Outcome EnsureIdentity(Run& run);
+Outcome EnsureOwnership(Run& run);
 Outcome EnsureSecret(Run& run);
 Outcome EnsureServices(Run& run);
 Outcome EnsureMembers(Run& run);

@@ -44,7 +44,7 @@ Json WaitingJson(const Run& run, int64_t now) {
 struct Figures {
   Json members = Json::array(), by_zone = Json::object(), instances = Json::array();
   std::string leader;
-  int storage_ready = 0, writers_ready = 0, writer_pods = 0, serving = 0;
+  int storage_ready = 0, writers_ready = 0, writers_updated = 0, writer_pods = 0, serving = 0;
 };
 
 void CountMembers(const Run& run, Figures* f) {
@@ -75,6 +75,11 @@ void CountWriters(const Run& run, Figures* f) {
     const std::string name = specs::WriterName(run.cluster, n);
     f->instances.push_back(name + "." + run.cluster.ns + ".svc:" + std::to_string(specs::kSqlPort));
     f->writers_ready += WriterIsServing(run, name);
+    const auto pod = run.pods.find(name);
+    if (pod == run.pods.end() || kube::BeingDeleted(pod->second)) continue;
+    const Json wanted = specs::WriterPod(run.cluster, run.identity, n, run.context.images);
+    f->writers_updated += kube::Annotation(pod->second, specs::kHashAnnotation) ==
+                          kube::Annotation(wanted, specs::kHashAnnotation);
   }
   for (const auto& [name, pod] : run.pods) {
     f->writer_pods += kube::Label(pod, specs::kRoleLabel) == "writer";
@@ -126,9 +131,9 @@ Json ComputeStatus(const Run& run, const Outcome& outcome) {
   conditions.Set("Reconciled", complete, complete ? "Done" : "NotDone",
                  outcome.status.ok() ? summary : outcome.status.message());
   conditions.Set("Progressing", !ready && run.waiting.empty(), ready ? "Done" : "Working", summary);
-  conditions.Set("Degraded", !all_up, all_up ? "AllUp" : "NotAllUp",
-                 Of(f.storage_ready, members) + " members, " + Of(f.writers_ready, desired) +
-                     " writers");
+  conditions.Set(
+      "Degraded", !all_up, all_up ? "AllUp" : "NotAllUp",
+      Of(f.storage_ready, members) + " members, " + Of(f.writers_ready, desired) + " writers");
   conditions.Set("Encrypted", false, "TlsDisabled",
                  "tls.mode is Disabled: connections are not encrypted");
   return {{"observedGeneration", run.cluster.generation},
@@ -138,14 +143,20 @@ Json ComputeStatus(const Run& run, const Outcome& outcome) {
           {"selector", std::string(specs::kClusterLabel) + "=" + run.cluster.name + "," +
                            specs::kRoleLabel + "=writer"},
           {"writers",
-           {{"desired", desired}, {"ready", f.writers_ready}, {"summary", Of(f.writers_ready, desired)}}},
+           {{"desired", desired},
+            {"ready", f.writers_ready},
+            {"updated", f.writers_updated},
+            {"summary", Of(f.writers_ready, desired)}}},
           {"storage",
-           {{"desired", members}, {"ready", f.storage_ready}, {"writeQuorumMargin", margin},
-            {"summary", Of(f.storage_ready, members)}, {"byZone", f.by_zone}}},
+           {{"desired", members},
+            {"ready", f.storage_ready},
+            {"writeQuorumMargin", margin},
+            {"summary", Of(f.storage_ready, members)},
+            {"byZone", f.by_zone}}},
           {"members", f.members},
           {"endpoints",
-           {{"cluster", run.cluster.name + "." + run.cluster.ns + ".svc:" +
-                            std::to_string(specs::kSqlPort)},
+           {{"cluster",
+             run.cluster.name + "." + run.cluster.ns + ".svc:" + std::to_string(specs::kSqlPort)},
             {"instances", f.instances}}},
           {"waitingFor", WaitingJson(run, now)}};
 }
@@ -173,8 +184,9 @@ Status WriteStatus(Run& run, const Outcome& outcome) {
       run.context.api.Patch(kube::MultiMasterClusters(), run.cluster.ns, run.cluster.name,
                             {{"status", status}}, {.subresource = "status"});
   if (written.ok() && is_ready != was_ready) {
-    run.Event(is_ready ? "Normal" : "Warning", is_ready ? "Ready" : "NotReady",
-              is_ready ? "all members and writers are ready" : status["summary"].get<std::string>());
+    run.Event(
+        is_ready ? "Normal" : "Warning", is_ready ? "Ready" : "NotReady",
+        is_ready ? "all members and writers are ready" : status["summary"].get<std::string>());
   }
   return written.status();
 }
