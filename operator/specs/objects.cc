@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 
 #include "operator/specs/internal.h"
 
@@ -30,11 +31,12 @@ std::string Host(const api::Cluster& cluster, const std::string& service) {
 
 Json Service(const api::Cluster& cluster, const std::string& name, const char* role, Json selector,
              Json ports, bool headless) {
-  Json service = {{"apiVersion", "v1"},
-                  {"kind", "Service"},
-                  {"metadata", Metadata(cluster, name, role, true)},
-                  {"spec", {{"type", "ClusterIP"}, {"selector", std::move(selector)},
-                            {"ports", std::move(ports)}}}};
+  Json service = {
+      {"apiVersion", "v1"},
+      {"kind", "Service"},
+      {"metadata", Metadata(cluster, name, role, true)},
+      {"spec",
+       {{"type", "ClusterIP"}, {"selector", std::move(selector)}, {"ports", std::move(ports)}}}};
   if (headless) {
     service["spec"]["clusterIP"] = "None";
     service["spec"]["publishNotReadyAddresses"] = true;
@@ -53,8 +55,12 @@ std::string HashOf(const std::string& text) {
 }
 
 Json OwnerReferences(const std::string& kind, const std::string& name, const std::string& uid) {
-  return Json::array({{{"apiVersion", api::kApiVersion}, {"kind", kind}, {"name", name},
-                       {"uid", uid}, {"controller", true}, {"blockOwnerDeletion", false}}});
+  return Json::array({{{"apiVersion", api::kApiVersion},
+                       {"kind", kind},
+                       {"name", name},
+                       {"uid", uid},
+                       {"controller", true},
+                       {"blockOwnerDeletion", false}}});
 }
 
 Json Metadata(const api::Cluster& cluster, const std::string& name, const std::string& role,
@@ -77,11 +83,21 @@ bool DataIsOwned(const api::Cluster& cluster) {
   return cluster.deletion_policy == api::DeletionPolicy::kDelete;
 }
 
-std::string IdentityName(const api::Cluster& c) { return c.name + "-identity"; }
-std::string SecretName(const api::Cluster& c) { return c.name + "-superuser"; }
-std::string HeadlessName(const api::Cluster& c) { return c.name + "-storage"; }
-std::string WriterName(const api::Cluster& c, int n) { return c.name + "-w-" + std::to_string(n); }
-std::string DiskName(const Member& member) { return "data-" + member.pod; }
+std::string IdentityName(const api::Cluster& c) {
+  return c.name + "-identity";
+}
+std::string SecretName(const api::Cluster& c) {
+  return c.name + "-superuser";
+}
+std::string HeadlessName(const api::Cluster& c) {
+  return c.name + "-storage";
+}
+std::string WriterName(const api::Cluster& c, int n) {
+  return c.name + "-w-" + std::to_string(n);
+}
+std::string DiskName(const Member& member) {
+  return "data-" + member.pod;
+}
 
 int WriterOrdinal(const api::Cluster& cluster, const std::string& pod) {
   const std::string prefix = cluster.name + "-w-";
@@ -131,6 +147,13 @@ Result<Identity> ParseIdentity(const Json& config_map) {
                                   m.at("zone").get<std::string>(),
                                   m.at("diskUid").get<std::string>()});
     }
+    std::set<uint64_t> ids;
+    std::set<std::string> pods;
+    for (const Member& m : identity.members) {
+      if (m.id == 0 || m.pod.empty() || !ids.insert(m.id).second || !pods.insert(m.pod).second) {
+        return Corruption("two members with one id or pod, or one without");
+      }
+    }
     if (identity.cluster_id.size() != 36) return Corruption("its clusterId is no UUID");
     return identity;
   } catch (const Json::exception& e) {
@@ -156,15 +179,15 @@ Json SuperuserSecret(const api::Cluster& cluster, const std::string& password) {
             {"port", port},
             {"dbname", "postgres"},
             {"uri", "postgresql://postgres:" + password + "@" + hosts + "/postgres"},
-            {"jdbc-uri", "jdbc:postgresql://" + hosts + "/postgres?user=postgres&password=" +
-                             password}}}};
+            {"jdbc-uri",
+             "jdbc:postgresql://" + hosts + "/postgres?user=postgres&password=" + password}}}};
 }
 
 std::map<std::string, Json> Services(const api::Cluster& cluster) {
   std::map<std::string, Json> all;
   const Json sql = Json::array({Port("postgresql", kSqlPort)});
-  const Json serving = {{kClusterLabel, cluster.name}, {kRoleLabel, "writer"},
-                        {kServingLabel, "true"}};
+  const Json serving = {
+      {kClusterLabel, cluster.name}, {kRoleLabel, "writer"}, {kServingLabel, "true"}};
   all[cluster.name] = Service(cluster, cluster.name, "writer", serving, sql, false);
   for (int n = 0; n < cluster.writers; ++n) {
     const std::string name = WriterName(cluster, n);
@@ -172,11 +195,12 @@ std::map<std::string, Json> Services(const api::Cluster& cluster) {
     selector[kInstanceLabel] = name;
     all[name] = Service(cluster, name, "writer", std::move(selector), sql, false);
   }
-  all[HeadlessName(cluster)] = Service(
-      cluster, HeadlessName(cluster), "storage",
-      {{kClusterLabel, cluster.name}, {kRoleLabel, "storage"}},
-      Json::array({Port("frames", kFramesPort), Port("admin", kAdminPort), Port("http", kHttpPort)}),
-      true);
+  all[HeadlessName(cluster)] =
+      Service(cluster, HeadlessName(cluster), "storage",
+              {{kClusterLabel, cluster.name}, {kRoleLabel, "storage"}},
+              Json::array({Port("frames", kFramesPort), Port("admin", kAdminPort),
+                           Port("http", kHttpPort)}),
+              true);
   return all;
 }
 
@@ -186,13 +210,13 @@ std::map<std::string, Json> DisruptionBudgets(const api::Cluster& cluster) {
     // A budget for a single pod could never be met: a drain would wait for ever.
     if ((std::string(role) == "writer" ? cluster.writers : cluster.members) < 2) continue;
     const std::string name = cluster.name + "-" + role;
-    all[name] = {{"apiVersion", "policy/v1"},
-                 {"kind", "PodDisruptionBudget"},
-                 {"metadata", Metadata(cluster, name, role, true)},
-                 {"spec",
-                  {{"maxUnavailable", 1},
-                   {"selector",
-                    {{"matchLabels", {{kClusterLabel, cluster.name}, {kRoleLabel, role}}}}}}}};
+    all[name] = {
+        {"apiVersion", "policy/v1"},
+        {"kind", "PodDisruptionBudget"},
+        {"metadata", Metadata(cluster, name, role, true)},
+        {"spec",
+         {{"maxUnavailable", 1},
+          {"selector", {{"matchLabels", {{kClusterLabel, cluster.name}, {kRoleLabel, role}}}}}}}};
   }
   return all;
 }

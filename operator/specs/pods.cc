@@ -5,7 +5,9 @@
 namespace borealis::specs {
 namespace {
 
-std::string Listen(int port) { return "0.0.0.0:" + std::to_string(port); }
+std::string Listen(int port) {
+  return "0.0.0.0:" + std::to_string(port);
+}
 
 Json HttpProbe(const char* path, int initial, int period, int failures) {
   return {{"httpGet", {{"path", path}, {"port", kHttpPort}}},
@@ -24,7 +26,10 @@ Json ContainerSecurity() {
 }
 
 Json PodSecurity() {
-  return {{"runAsNonRoot", true}, {"runAsUser", 65532}, {"runAsGroup", 65532}, {"fsGroup", 65532},
+  return {{"runAsNonRoot", true},
+          {"runAsUser", 65532},
+          {"runAsGroup", 65532},
+          {"fsGroup", 65532},
           {"fsGroupChangePolicy", "OnRootMismatch"},
           {"seccompProfile", {{"type", "RuntimeDefault"}}}};
 }
@@ -37,12 +42,12 @@ Json InZone(const std::string& zone) {
 // Pods of the same cluster and role rather stand on different nodes.
 Json Apart(const api::Cluster& cluster, const char* role) {
   return {{"preferredDuringSchedulingIgnoredDuringExecution",
-           Json::array({{{"weight", 50},
-                         {"podAffinityTerm",
-                          {{"topologyKey", "kubernetes.io/hostname"},
-                           {"labelSelector",
-                            {{"matchLabels",
-                              {{kClusterLabel, cluster.name}, {kRoleLabel, role}}}}}}}}})}};
+           Json::array(
+               {{{"weight", 50},
+                 {"podAffinityTerm",
+                  {{"topologyKey", "kubernetes.io/hostname"},
+                   {"labelSelector",
+                    {{"matchLabels", {{kClusterLabel, cluster.name}, {kRoleLabel, role}}}}}}}}})}};
 }
 
 Json EmptyPodSpec() {
@@ -55,7 +60,9 @@ Json EmptyPodSpec() {
 // The hash covers the whole spec: a pod whose annotation differs from the wanted one is outdated.
 Json Finish(Json metadata, Json spec) {
   metadata["annotations"][kHashAnnotation] = HashOf(spec.dump());
-  return {{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", std::move(metadata)},
+  return {{"apiVersion", "v1"},
+          {"kind", "Pod"},
+          {"metadata", std::move(metadata)},
           {"spec", std::move(spec)}};
 }
 
@@ -98,14 +105,13 @@ Json MemberPod(const api::Cluster& cluster, const Identity& identity, const Memb
   spec["subdomain"] = HeadlessName(cluster);
   spec["terminationGracePeriodSeconds"] = 30;
   spec["containers"] = Json::array({std::move(container)});
-  spec["volumes"] = Json::array(
-      {{{"name", "data"}, {"persistentVolumeClaim", {{"claimName", DiskName(member)}}}},
-       {{"name", "tmp"}, {"emptyDir", Json::object()}}});
-  spec["affinity"] = {
-      {"nodeAffinity",
-       {{"requiredDuringSchedulingIgnoredDuringExecution",
-         {{"nodeSelectorTerms", Json::array({InZone(member.zone)})}}}}},
-      {"podAntiAffinity", Apart(cluster, "storage")}};
+  spec["volumes"] =
+      Json::array({{{"name", "data"}, {"persistentVolumeClaim", {{"claimName", DiskName(member)}}}},
+                   {{"name", "tmp"}, {"emptyDir", Json::object()}}});
+  spec["affinity"] = {{"nodeAffinity",
+                       {{"requiredDuringSchedulingIgnoredDuringExecution",
+                         {{"nodeSelectorTerms", Json::array({InZone(member.zone)})}}}}},
+                      {"podAntiAffinity", Apart(cluster, "storage")}};
   Json metadata = Metadata(cluster, member.pod, "storage", true);
   metadata["labels"][kMemberLabel] = std::to_string(member.id);
   metadata["labels"][kZoneLabel] = member.zone;
@@ -122,18 +128,16 @@ Json WriterPod(const api::Cluster& cluster, const Identity& identity, int ordina
     if (std::find(zones.begin(), zones.end(), m.zone) == zones.end()) zones.push_back(m.zone);
   }
   const std::string zone = zones.empty() ? "" : zones[static_cast<size_t>(ordinal) % zones.size()];
-  std::vector<std::string> command = {"/usr/bin/borealis-writer",
-                                      "--name=" + name,
-                                      "--cluster-id=" + identity.cluster_id,
-                                      "--zone=" + zone};
+  std::vector<std::string> command = {"/usr/bin/borealis-writer", "--name=" + name,
+                                      "--cluster-id=" + identity.cluster_id, "--zone=" + zone};
   for (const Member& m : identity.members) {
     command.push_back("--member=" + std::to_string(m.id) + "=" + MemberHost(cluster, m) + "@" +
                       m.zone);
   }
-  command.insert(command.end(), {"--listen=" + Listen(kSqlPort),
-                                 "--admin-listen=" + Listen(kAdminPort),
-                                 "--http-listen=" + Listen(kHttpPort), "--superuser=postgres",
-                                 "--superuser-password-file=/etc/borealis/superuser/password"});
+  command.insert(command.end(),
+                 {"--listen=" + Listen(kSqlPort), "--admin-listen=" + Listen(kAdminPort),
+                  "--http-listen=" + Listen(kHttpPort), "--superuser=postgres",
+                  "--superuser-password-file=/etc/borealis/superuser/password"});
   if (cluster.chaos_enabled) command.push_back("--chaos-enabled");
 
   Json container = {
@@ -148,20 +152,20 @@ Json WriterPod(const api::Cluster& cluster, const Identity& identity, int ordina
       {"readinessProbe", HttpProbe("/readyz", 0, 1, 2)},
       {"livenessProbe", HttpProbe("/healthz", 30, 10, 12)},
       {"volumeMounts",
-       Json::array({{{"name", "superuser"}, {"mountPath", "/etc/borealis/superuser"},
-                     {"readOnly", true}},
-                    {{"name", "tmp"}, {"mountPath", "/tmp"}}})}};
+       Json::array(
+           {{{"name", "superuser"}, {"mountPath", "/etc/borealis/superuser"}, {"readOnly", true}},
+            {{"name", "tmp"}, {"mountPath", "/tmp"}}})}};
   if (!cluster.writer_resources.empty()) container["resources"] = cluster.writer_resources;
   Json spec = EmptyPodSpec();
   spec["hostname"] = name;
   spec["terminationGracePeriodSeconds"] = 30;
   spec["containers"] = Json::array({std::move(container)});
-  spec["volumes"] = Json::array(
-      {{{"name", "superuser"},
-        {"secret",
-         {{"secretName", SecretName(cluster)},
-          {"items", Json::array({{{"key", "password"}, {"path", "password"}}})}}}},
-       {{"name", "tmp"}, {"emptyDir", Json::object()}}});
+  spec["volumes"] =
+      Json::array({{{"name", "superuser"},
+                    {"secret",
+                     {{"secretName", SecretName(cluster)},
+                      {"items", Json::array({{{"key", "password"}, {"path", "password"}}})}}}},
+                   {{"name", "tmp"}, {"emptyDir", Json::object()}}});
   // Preferred, not required: with its zone gone a writer runs elsewhere.
   spec["affinity"] = {{"podAntiAffinity", Apart(cluster, "writer")}};
   if (!zone.empty()) {
@@ -170,24 +174,30 @@ Json WriterPod(const api::Cluster& cluster, const Identity& identity, int ordina
          Json::array({{{"weight", 100}, {"preference", InZone(zone)}}})}};
   }
   // A writer holds no data: it moves off a lost node soon.
-  spec["tolerations"] = Json::array(
-      {{{"key", "node.kubernetes.io/not-ready"}, {"operator", "Exists"}, {"effect", "NoExecute"},
-        {"tolerationSeconds", 15}},
-       {{"key", "node.kubernetes.io/unreachable"}, {"operator", "Exists"}, {"effect", "NoExecute"},
-        {"tolerationSeconds", 15}}});
+  spec["tolerations"] = Json::array({{{"key", "node.kubernetes.io/not-ready"},
+                                      {"operator", "Exists"},
+                                      {"effect", "NoExecute"},
+                                      {"tolerationSeconds", 15}},
+                                     {{"key", "node.kubernetes.io/unreachable"},
+                                      {"operator", "Exists"},
+                                      {"effect", "NoExecute"},
+                                      {"tolerationSeconds", 15}}});
   Json metadata = Metadata(cluster, name, "writer", true);
   metadata["labels"][kZoneLabel] = zone;
   metadata["labels"][kInstanceLabel] = name;
   return Finish(std::move(metadata), std::move(spec));
 }
 
-std::string ChaosJobName(const api::ChaosTest& test) { return test.name + "-chaos"; }
+std::string ChaosJobName(const api::ChaosTest& test) {
+  return test.name + "-chaos";
+}
 
 Json ChaosJob(const api::ChaosTest& test, const api::Cluster& cluster, const ChaosPlan& plan,
               const Images& images) {
   std::string writers, faults;
   for (const std::string& writer : plan.writers) {
-    writers += (writers.empty() ? "" : ",") + writer + "=" + writer + ":" + std::to_string(kSqlPort);
+    writers +=
+        (writers.empty() ? "" : ",") + writer + "=" + writer + ":" + std::to_string(kSqlPort);
   }
   for (const api::Fault& fault : test.faults) {
     faults += (faults.empty() ? "" : ",") + std::to_string(fault.at_seconds) + "s:" + fault.name;
@@ -206,23 +216,25 @@ Json ChaosJob(const api::ChaosTest& test, const api::Cluster& cluster, const Cha
                                       "--result-file=/dev/termination-log"};
   if (!faults.empty()) command.push_back("--faults=" + faults);
   Json probe = HttpProbe("/readyz", 0, 1, 1);
-  Json container = {
-      {"name", "chaos"}, {"image", images.chaos}, {"imagePullPolicy", images.pull_policy},
-      {"command", command}, {"securityContext", ContainerSecurity()},
-      {"readinessProbe", std::move(probe)},
-      {"terminationMessagePolicy", "FallbackToLogsOnError"},
-      {"volumeMounts", Json::array({{{"name", "superuser"},
-                                     {"mountPath", "/etc/borealis/superuser"},
-                                     {"readOnly", true}}})}};
+  Json container = {{"name", "chaos"},
+                    {"image", images.chaos},
+                    {"imagePullPolicy", images.pull_policy},
+                    {"command", command},
+                    {"securityContext", ContainerSecurity()},
+                    {"readinessProbe", std::move(probe)},
+                    {"terminationMessagePolicy", "FallbackToLogsOnError"},
+                    {"volumeMounts", Json::array({{{"name", "superuser"},
+                                                   {"mountPath", "/etc/borealis/superuser"},
+                                                   {"readOnly", true}}})}};
   Json pod = EmptyPodSpec();
   pod["restartPolicy"] = "Never";
   pod["terminationGracePeriodSeconds"] = 2;
   pod["containers"] = Json::array({std::move(container)});
-  pod["volumes"] = Json::array(
-      {{{"name", "superuser"},
-        {"secret",
-         {{"secretName", SecretName(cluster)},
-          {"items", Json::array({{{"key", "password"}, {"path", "password"}}})}}}}});
+  pod["volumes"] =
+      Json::array({{{"name", "superuser"},
+                    {"secret",
+                     {{"secretName", SecretName(cluster)},
+                      {"items", Json::array({{{"key", "password"}, {"path", "password"}}})}}}}});
   Json metadata = Metadata(cluster, ChaosJobName(test), "chaos", false);
   metadata["labels"]["borealisdb.io/chaos-test"] = test.name;
   metadata["ownerReferences"] = OwnerReferences("ChaosTest", test.name, test.uid);

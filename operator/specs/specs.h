@@ -34,7 +34,7 @@ struct Images {
 // One storage member for its whole life: the id, the zone and the disk are never another's.
 struct Member {
   uint64_t id = 0;
-  std::string pod;   // "shop-storage-zone-a-0", also its PVC's suffix and its host name
+  std::string pod;  // "shop-storage-zone-a-0", also its PVC's suffix and its host name
   std::string zone;
   std::string disk_uid;  // the PVC that holds its log; "" before it was made
 };
