@@ -94,7 +94,8 @@ void Verify(BankRun& run, const std::vector<FinalState>& states, BankReport* rep
   report->lost = lost.size();
   report->duplicated = duplicated.size();
   std::lock_guard<std::mutex> lock(run.mu);
-  // What is lost comes first: a state that lost transfers brings enough other findings to hide them.
+  // What is lost comes first: a state that lost transfers brings enough other findings to hide
+  // them.
   std::vector<std::string> findings;
   for (int64_t id : lost) {
     if (findings.size() >= kFindingsMax / 2) break;

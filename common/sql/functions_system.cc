@@ -260,7 +260,8 @@ void AddDefinitions(RegistryBuilder* b) {
        "pg_get_constraintdef", {kOid, kBool}, kText,
        SQL_BODY {
          SQL_SESSION_OR_RETURN(session);
-         return Definition(session->ConstraintDefinition(OidOf(a[0]), n > 1 && a[1].bool_value()), out);
+         return Definition(session->ConstraintDefinition(OidOf(a[0]), n > 1 && a[1].bool_value()),
+                           out);
        })
       .defaults = 1;
   b->Stable(

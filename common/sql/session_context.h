@@ -39,8 +39,9 @@ class SessionContext {
   virtual SqlStatus CheckCancel() { return {}; }
 
   // ---- other sessions of this writer
-  // pg_cancel_backend, pg_terminate_backend; false when there is no such session. A termination with a
-  // timeout waits that long for the session's end, and answers false when it has not come. 42501.
+  // pg_cancel_backend, pg_terminate_backend; false when there is no such session. A termination
+  // with a timeout waits that long for the session's end, and answers false when it has not come.
+  // 42501.
   virtual SqlResult<bool> SignalBackend(int32_t pid, bool terminate, int64_t timeout_ms) {
     return FeatureNotSupported("signalling a session here");
   }
@@ -103,8 +104,7 @@ class SessionContext {
   virtual std::optional<std::string> IndexDefinition(uint32_t index_oid, int column) {
     return std::nullopt;
   }
-  virtual std::optional<std::string> ConstraintDefinition(uint32_t constraint_oid,
-                                                          bool pretty) {
+  virtual std::optional<std::string> ConstraintDefinition(uint32_t constraint_oid, bool pretty) {
     return std::nullopt;
   }
   virtual std::optional<std::string> ViewDefinition(uint32_t oid) { return std::nullopt; }

@@ -43,15 +43,15 @@ TEST(ApiTest, DefaultsAreThoseOfTheSchema) {
 }
 
 TEST(ApiTest, ASpecReadsBackAsWritten) {
-  const Json spec = {{"version", "0.1"},
-                     {"paused", true},
-                     {"deletionPolicy", "Delete"},
-                     {"writers", {{"replicas", 5}, {"drainSeconds", 7}}},
-                     {"storage",
-                      {{"members", 3}, {"size", "5Gi"}, {"zones", {"x", "y", "z"}},
-                       {"storageClassName", "fast"}}},
-                     {"tls", {{"mode", "Disabled"}}},
-                     {"chaos", {{"enabled", true}}}};
+  const Json spec = {
+      {"version", "0.1"},
+      {"paused", true},
+      {"deletionPolicy", "Delete"},
+      {"writers", {{"replicas", 5}, {"drainSeconds", 7}}},
+      {"storage",
+       {{"members", 3}, {"size", "5Gi"}, {"zones", {"x", "y", "z"}}, {"storageClassName", "fast"}}},
+      {"tls", {{"mode", "Disabled"}}},
+      {"chaos", {{"enabled", true}}}};
   const auto cluster = ParseCluster(WithSpec(spec));
   ASSERT_TRUE(cluster.ok()) << cluster.status().message();
   EXPECT_EQ(ClusterSpecJson(*cluster), spec);
@@ -89,9 +89,8 @@ TEST(ApiTest, FaultsAreReadAndChecked) {
   };
   const auto good = parse({{"at", "1m"}, {"type", "KillPod"}, {"target", {{"role", "Writer"}}}});
   EXPECT_FALSE(good.ok());  // at the workload's very end
-  const auto fault =
-      parse({{"at", "20s"}, {"type", "Pause"}, {"target", {{"role", "Leader"}}},
-             {"durationSeconds", 5}});
+  const auto fault = parse(
+      {{"at", "20s"}, {"type", "Pause"}, {"target", {{"role", "Leader"}}}, {"durationSeconds", 5}});
   ASSERT_TRUE(fault.ok()) << fault.status().message();
   EXPECT_EQ(fault->faults[0].name, "0-pause-leader");
   EXPECT_EQ(fault->faults[0].at_seconds, 20);

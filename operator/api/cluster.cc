@@ -30,8 +30,8 @@ class Fields {
     const Json value = Get(key);
     if (value.is_null()) return;
     if (!value.is_number_integer() || value < min || value > max) {
-      return Refuse(key, "must be a number from " + std::to_string(min) + " to " +
-                             std::to_string(max));
+      return Refuse(key,
+                    "must be a number from " + std::to_string(min) + " to " + std::to_string(max));
     }
     *out = value.get<int64_t>();
   }
@@ -183,10 +183,17 @@ Json ClusterSpecJson(const Cluster& c) {
 }
 
 Result<double> ParseQuantity(const std::string& text) {
-  static const std::vector<std::pair<std::string, double>> kSuffixes = {
-      {"Ki", 1024.0}, {"Mi", 1048576.0}, {"Gi", 1073741824.0}, {"Ti", 1099511627776.0},
-      {"Pi", 1125899906842624.0}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}, {"P", 1e15},
-      {"", 1}};
+  static const std::vector<std::pair<std::string, double>> kSuffixes = {{"Ki", 1024.0},
+                                                                        {"Mi", 1048576.0},
+                                                                        {"Gi", 1073741824.0},
+                                                                        {"Ti", 1099511627776.0},
+                                                                        {"Pi", 1125899906842624.0},
+                                                                        {"k", 1e3},
+                                                                        {"M", 1e6},
+                                                                        {"G", 1e9},
+                                                                        {"T", 1e12},
+                                                                        {"P", 1e15},
+                                                                        {"", 1}};
   char* end = nullptr;
   if (text.empty() || text[0] < '0' || text[0] > '9') {
     return InvalidArgument("\"" + text + "\" is not a size such as 20Gi");
@@ -233,19 +240,28 @@ Result<Fault> ParseFault(const Json& json, size_t index, double run_seconds) {
   std::string at = "0s", type, role;
   fields.Text("at", &at);
   const auto seconds = ParseDuration(at);
-  if (!seconds.ok()) fields.Refuse("at", seconds.status().message());
-  else fault.at_seconds = *seconds;
+  if (!seconds.ok())
+    fields.Refuse("at", seconds.status().message());
+  else
+    fault.at_seconds = *seconds;
   if (fault.at_seconds >= run_seconds) fields.Refuse("at", "is after the workload's end");
   fields.Text("type", &type);
-  if (type == "KillPod") fault.type = FaultType::kKillPod;
-  else if (type == "Pause") fault.type = FaultType::kPause;
-  else fields.Refuse("type", "must be KillPod or Pause: other faults do not exist yet");
+  if (type == "KillPod")
+    fault.type = FaultType::kKillPod;
+  else if (type == "Pause")
+    fault.type = FaultType::kPause;
+  else
+    fields.Refuse("type", "must be KillPod or Pause: other faults do not exist yet");
   Fields target = fields.Child("target");
   target.Text("role", &role);
-  if (role == "Writer") fault.role = TargetRole::kWriter;
-  else if (role == "Storage") fault.role = TargetRole::kStorage;
-  else if (role == "Leader") fault.role = TargetRole::kLeader;
-  else target.Refuse("role", "must be Writer, Storage or Leader");
+  if (role == "Writer")
+    fault.role = TargetRole::kWriter;
+  else if (role == "Storage")
+    fault.role = TargetRole::kStorage;
+  else if (role == "Leader")
+    fault.role = TargetRole::kLeader;
+  else
+    target.Refuse("role", "must be Writer, Storage or Leader");
   target.Int("count", 1, 9, &fault.count);
   if (fault.role == TargetRole::kLeader && fault.count != 1) {
     target.Refuse("count", "must be 1: there is one leader");
@@ -253,9 +269,8 @@ Result<Fault> ParseFault(const Json& json, size_t index, double run_seconds) {
   fields.Int("durationSeconds", 1, 600, &fault.duration_seconds);
   if (!status.ok()) return status;
   std::string lower = type + "-" + role;
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   fault.name = std::to_string(index) + "-" + lower;
   return fault;
 }

@@ -1,6 +1,6 @@
-// The typed resources of borealisdb.io/v1alpha1: the only place that knows the CRDs' fields. Defaults
-// and checks here repeat those of crds/*.yaml, so that an object which came past an older schema is
-// refused as well.
+// The typed resources of borealisdb.io/v1alpha1: the only place that knows the CRDs' fields.
+// Defaults and checks here repeat those of crds/*.yaml, so that an object which came past an older
+// schema is refused as well.
 #pragma once
 
 #include <cstdint>
@@ -29,11 +29,11 @@ struct Cluster {
   DeletionPolicy deletion_policy = DeletionPolicy::kRetain;
   int writers = 3;
   int drain_seconds = 60;
-  Json writer_resources = Json::object();   // corev1 ResourceRequirements
+  Json writer_resources = Json::object();  // corev1 ResourceRequirements
   int members = 6;
-  std::vector<std::string> zones;           // empty: the nodes' labels decide
+  std::vector<std::string> zones;  // empty: the nodes' labels decide
   std::string size = "20Gi";
-  std::string storage_class;                // empty: the default class
+  std::string storage_class;  // empty: the default class
   Json storage_resources = Json::object();
   bool chaos_enabled = false;
 };

@@ -79,7 +79,8 @@ void RegisterAdmin(rpc::AdminServer& server, env::Loop& loop, replica::Replica& 
         return v1::PauseResponse();
       });
   server.Handle<v1::CrashRequest, v1::CrashResponse>(
-      std::string(kPrefix) + "Crash", [options](const v1::CrashRequest&) -> Result<v1::CrashResponse> {
+      std::string(kPrefix) + "Crash",
+      [options](const v1::CrashRequest&) -> Result<v1::CrashResponse> {
         if (!options.chaos_enabled) return Unsupported("crash needs --chaos-enabled");
         env::CrashProcess();
       });

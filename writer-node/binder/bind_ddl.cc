@@ -254,8 +254,8 @@ void CollectSlots(const sql::Expr& expr, std::set<uint32_t>* out) {
 
 }  // namespace
 
-// Binds each CHECK over the columns that the table will have. One that reads a single column is named after it,
-// wherever it stands.
+// Binds each CHECK over the columns that the table will have. One that reads a single column is
+// named after it, wherever it stands.
 void DdlBinder::CheckChecks(catalog::NewTable* new_table) {
   const catalog::NewTable& table = *new_table;
   for (catalog::NewCheck& check : new_table->checks) {

@@ -1,5 +1,6 @@
-// The catalog of a writer: bootstrap, the cache that the applied stream keeps exact, ids and sequences.
-// docs/design/catalog.md. Everything runs on the writer's loop; calls may block the calling fiber.
+// The catalog of a writer: bootstrap, the cache that the applied stream keeps exact, ids and
+// sequences. docs/design/catalog.md. Everything runs on the writer's loop; calls may block the
+// calling fiber.
 #pragma once
 
 #include <deque>
@@ -18,7 +19,8 @@
 
 namespace borealis::catalog {
 
-// What the first writer of a cluster writes. The others' values are ignored: the first catalog is there then.
+// What the first writer of a cluster writes. The others' values are ignored: the first catalog is
+// there then.
 struct BootstrapOptions {
   std::string superuser = "postgres";
   std::string scram_verifier;  // of the superuser's password
@@ -34,21 +36,23 @@ class Catalog : public storage_client::StreamObserver {
   Catalog(const Catalog&) = delete;
   Catalog& operator=(const Catalog&) = delete;
 
-  // Makes the first catalog if there is none (one certified transaction: exactly one writer wins) and loads it.
-  // Call once the storage is ready; again after kUnavailable.
+  // Makes the first catalog if there is none (one certified transaction: exactly one writer wins)
+  // and loads it. Call once the storage is ready; again after kUnavailable.
   Status Start(const BootstrapOptions& options);
 
-  // The catalog at the stream's position: for planning before a snapshot exists, and for logins. Revalidate with
-  // ForTxn after the snapshot was taken. Never null after Start.
+  // The catalog at the stream's position: for planning before a snapshot exists, and for logins.
+  // Revalidate with ForTxn after the snapshot was taken. Never null after Start.
   SnapshotPtr Latest() const;
-  // The catalog a statement of the transaction sees: at its snapshot (taken now if need be), with the transaction's own
-  // uncommitted DDL. Waits for the stream to reach the snapshot. Compare pointers to see whether it is the same.
+  // The catalog a statement of the transaction sees: at its snapshot (taken now if need be), with
+  // the transaction's own uncommitted DDL. Waits for the stream to reach the snapshot. Compare
+  // pointers to see whether it is the same.
   Result<SnapshotPtr> ForTxn(txn::Txn* txn);
   // At any version.
   Result<SnapshotPtr> At(Version version);
 
   // ---- what DML records (docs/design/catalog.md, "DML against DDL")
-  // READ on the descriptor of a table or sequence that the statement uses: a concurrent DDL on it aborts this commit.
+  // READ on the descriptor of a table or sequence that the statement uses: a concurrent DDL on it
+  // aborts this commit.
   static Status UseTable(txn::Txn* txn, const TableDescriptor& table);
   static Status UseSequence(txn::Txn* txn, const SequenceDescriptor& sequence);
 
@@ -59,12 +63,14 @@ class Catalog : public storage_client::StreamObserver {
   Result<int64_t> NewRowId();
 
   // ---- sequences
-  // nextval: from a cached range of this writer, refilled by an autonomous transaction. Never rolled back.
-  // `sequence` comes from the statement's snapshot: its epoch invalidates older ranges. Exhausted: kResourceExhausted with
-  // PostgreSQL's message (SQLSTATE 2200H).
-  // `txn`: the caller's transaction, in case the sequence was made in it (then its state is only there); may be null.
+  // nextval: from a cached range of this writer, refilled by an autonomous transaction. Never
+  // rolled back. `sequence` comes from the statement's snapshot: its epoch invalidates older
+  // ranges. Exhausted: kResourceExhausted with PostgreSQL's message (SQLSTATE 2200H). `txn`: the
+  // caller's transaction, in case the sequence was made in it (then its state is only there); may
+  // be null.
   Result<int64_t> NextVal(txn::Txn* txn, const SequenceDescriptor& sequence);
-  // setval(seq, value, is_called): autonomous; raises the epoch. kInvalidArgument when out of bounds (22003).
+  // setval(seq, value, is_called): autonomous; raises the epoch. kInvalidArgument when out of
+  // bounds (22003).
   Status SetVal(txn::Txn* txn, const SequenceDescriptor& sequence, int64_t value, bool is_called);
   // last_value and is_called as SELECT from the sequence shows them.
   struct SequenceState {
@@ -111,7 +117,8 @@ class Catalog : public storage_client::StreamObserver {
   void Trim();
   Result<uint64_t> NewId(ByteView counter, IdRange* range);
   Status Refill(const SequenceDescriptor& sequence, SequenceRange* range);
-  // Runs a short transaction of its own until it commits: ids, sequences. `body` may run several times.
+  // Runs a short transaction of its own until it commits: ids, sequences. `body` may run several
+  // times.
   Status Autonomous(const std::function<Status(txn::Txn*)>& body);
 
   txn::TxnManager* const manager_;
@@ -120,8 +127,8 @@ class Catalog : public storage_client::StreamObserver {
   SnapshotPtr latest_;
   bool loaded_ = false;
   bool loading_ = false;
-  uint64_t gaps_ = 0;                  // OnGap calls, so that a load knows it was overtaken
-  Status broken_;                      // a row of the stream did not decode
+  uint64_t gaps_ = 0;  // OnGap calls, so that a load knows it was overtaken
+  Status broken_;      // a row of the stream did not decode
   IdRange table_ids_;
   IdRange oids_;
   uint64_t row_ids_ = 0;

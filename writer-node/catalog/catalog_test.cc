@@ -564,7 +564,10 @@ TEST(VirtualTables, DescribeATable) {
     const SnapshotPtr catalog = a.catalog.Latest();
     VirtualContext context;
     context.catalog = catalog.get();
-    context.settings = [] { return std::vector<SettingRow>{{"work_mem", "4", "MB", "", ""}, {.name = "e", .choices = {"a", "b"}}}; };
+    context.settings = [] {
+      return std::vector<SettingRow>{{"work_mem", "4", "MB", "", ""},
+                                     {.name = "e", .choices = {"a", "b"}}};
+    };
     context.activity = [] {
       ActivityRow idle{.pid = 1, .user = "postgres", .application = "psql"};
       ActivityRow active{.pid = 2, .user = "postgres", .client_address = "127.0.0.1"};

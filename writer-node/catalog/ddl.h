@@ -1,9 +1,11 @@
-// DDL as functions over a transaction: each reads the catalog of the transaction, checks, and buffers new rows of
-// the system keyspace; nothing is visible to others before the transaction commits, and then all of it is.
+// DDL as functions over a transaction: each reads the catalog of the transaction, checks, and
+// buffers new rows of the system keyspace; nothing is visible to others before the transaction
+// commits, and then all of it is.
 //
-// Status codes: kAlreadyExists (42P07, 42710), kNotFound (42P01, 42704, 42703), kInvalidArgument (the message
-// says what), kUnsupported (0A000), and for data that breaks a new constraint kInvalidArgument. Ddl::sqlstate() has
-// the exact SQLSTATE of the last failure. Messages are PostgreSQL's.
+// Status codes: kAlreadyExists (42P07, 42710), kNotFound (42P01, 42704, 42703), kInvalidArgument
+// (the message says what), kUnsupported (0A000), and for data that breaks a new constraint
+// kInvalidArgument. Ddl::sqlstate() has the exact SQLSTATE of the last failure. Messages are
+// PostgreSQL's.
 #pragma once
 
 #include <functional>
@@ -60,7 +62,7 @@ struct NewTable {
   Oid owner = kBootstrapRoleOid;
   bool if_not_exists = false;
   std::vector<NewColumn> columns = {};
-  std::string primary_key_name = {};  // empty: <table>_pkey
+  std::string primary_key_name = {};          // empty: <table>_pkey
   std::vector<std::string> primary_key = {};  // empty: none
   std::vector<NewUnique> uniques = {};
   std::vector<NewForeignKey> foreign_keys = {};
@@ -97,7 +99,8 @@ class Ddl {
  public:
   Ddl(Catalog* catalog, txn::Txn* txn) : catalog_(catalog), txn_(txn) {}
 
-  // False: existed already, or did not exist, and IF (NOT) EXISTS was given: the caller sends a NOTICE.
+  // False: existed already, or did not exist, and IF (NOT) EXISTS was given: the caller sends a
+  // NOTICE.
   Result<bool> CreateTable(const NewTable& table);
   Result<bool> DropTable(const std::string& schema, const std::string& name, bool if_exists,
                          DropBehavior behavior);
@@ -111,9 +114,10 @@ class Ddl {
   Status AddPrimaryKey(const std::string& schema, const std::string& table, const std::string& name,
                        const std::vector<std::string>& columns);
   Status AddUnique(const std::string& schema, const std::string& table, const NewUnique& unique);
-  Status AddForeignKey(const std::string& schema, const std::string& table, const NewForeignKey& key);
-  Status DropConstraint(const std::string& schema, const std::string& table, const std::string& name,
-                        bool if_exists, DropBehavior behavior);
+  Status AddForeignKey(const std::string& schema, const std::string& table,
+                       const NewForeignKey& key);
+  Status DropConstraint(const std::string& schema, const std::string& table,
+                        const std::string& name, bool if_exists, DropBehavior behavior);
   // Existing rows read NULL for it: kUnsupported for NOT NULL or DEFAULT on a table that has rows.
   Status AddColumn(const std::string& schema, const std::string& table, const NewColumn& column);
   Status SetNotNull(const std::string& schema, const std::string& table, const std::string& column,
@@ -121,16 +125,16 @@ class Ddl {
   Status SetDefault(const std::string& schema, const std::string& table, const std::string& column,
                     const std::string& default_sql);
   Status RenameTable(const std::string& schema, const std::string& table, const std::string& name);
-  Status RenameColumn(const std::string& schema, const std::string& table, const std::string& column,
-                      const std::string& name);
+  Status RenameColumn(const std::string& schema, const std::string& table,
+                      const std::string& column, const std::string& name);
   // TRUNCATE: each table gets new, empty indexes. `names` are (schema, table).
   Status Truncate(const std::vector<std::pair<std::string, std::string>>& names,
                   DropBehavior behavior, bool restart_identity);
   // CREATE ROLE / ALTER ROLE ... PASSWORD: inserts or replaces.
   Status PutRole(const RoleDescriptor& role);
 
-  // Five characters; "00000" before the first failure and when the transaction itself failed (a conflict, no quorum):
-  // then Txn::failure() and the status tell.
+  // Five characters; "00000" before the first failure and when the transaction itself failed (a
+  // conflict, no quorum): then Txn::failure() and the status tell.
   const std::string& sqlstate() const { return sqlstate_; }
   const std::string& detail() const { return detail_; }
   const std::string& hint() const { return hint_; }
@@ -156,11 +160,13 @@ class Ddl {
   Status CheckConstraintName(const TableDescriptor& table, const std::string& name);
 
   Status AddColumnTo(TableDescriptor* table, const NewColumn& column);
-  Status MakeSequenceFor(const TableDescriptor& table, const NewColumn& column, ColumnDescriptor* made);
+  Status MakeSequenceFor(const TableDescriptor& table, const NewColumn& column,
+                         ColumnDescriptor* made);
   Status PutSequence(const SequenceDescriptor& sequence, bool is_new);
   Result<SequenceDescriptor> MakeSequence(const NewSequence& sequence);
   Status DropSequenceRows(const SequenceDescriptor& sequence);
-  Status AddKeyTo(TableDescriptor* table, const std::string& name, const std::vector<std::string>& columns);
+  Status AddKeyTo(TableDescriptor* table, const std::string& name,
+                  const std::vector<std::string>& columns);
   void AddRowIdTo(TableDescriptor* table);
   Status AddUniqueTo(TableDescriptor* table, const NewUnique& unique, bool fill);
   Status AddForeignKeyTo(TableDescriptor* table, const NewForeignKey& key, bool check_rows);
@@ -173,8 +179,8 @@ class Ddl {
                      const std::string& what);
   Status RewriteIndexes(const TableDescriptor& old, TableDescriptor* table);
 
-  // Calls `visit` for each row of the table, decoded, and records a READ of the whole primary index: a row that
-  // another transaction commits meanwhile aborts this one.
+  // Calls `visit` for each row of the table, decoded, and records a READ of the whole primary
+  // index: a row that another transaction commits meanwhile aborts this one.
   using RowFunction = std::function<Status(ByteView key, ByteView row, const sql::Datum* values)>;
   Status ForEachRow(const TableDescriptor& table, const RowFunction& visit);
   Status FillIndex(const TableDescriptor& table, const IndexDescriptor& index);

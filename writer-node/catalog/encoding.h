@@ -1,5 +1,5 @@
-// Rows of the system keyspace: docs/formats/catalog.md has them byte by byte. Each value starts with a format byte;
-// decoders check everything: kUnsupported for a newer format, kCorruption else.
+// Rows of the system keyspace: docs/formats/catalog.md has them byte by byte. Each value starts
+// with a format byte; decoders check everything: kUnsupported for a newer format, kCorruption else.
 #pragma once
 
 #include <string_view>

@@ -9,8 +9,8 @@ IndexCodec::IndexCodec(const TableDescriptor& table, const IndexDescriptor& inde
     int position = table.ColumnPosition(column.column);
     BOREALIS_CHECK(position >= 0);
     const ColumnDescriptor& descriptor = table.columns[static_cast<size_t>(position)];
-    columns_.push_back({sql::Type{descriptor.type_oid, descriptor.typmod}, column.descending,
-                        column.nulls_first});
+    columns_.push_back(
+        {sql::Type{descriptor.type_oid, descriptor.typmod}, column.descending, column.nulls_first});
     positions_.push_back(position);
   }
 }

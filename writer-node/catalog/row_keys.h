@@ -1,8 +1,10 @@
-// Where a row and its index entries stand: the keys of docs/formats/catalog.md ("Rows and entries").
+// Where a row and its index entries stand: the keys of docs/formats/catalog.md ("Rows and
+// entries").
 //
 //   row            key = prefix(primary index), its columns       value = common/sql/row.h
-//   unique entry   key = prefix(index), its columns               value = the columns of the primary key
-//   other entry    key = prefix(index), its columns, the columns of the primary key       value empty
+//   unique entry   key = prefix(index), its columns               value = the columns of the
+//   primary key other entry    key = prefix(index), its columns, the columns of the primary key
+//   value empty
 // A unique entry with a NULL in its columns is written as "other", since NULLs never collide.
 //
 // Used by the executor for DML and scans, and by DDL for building indexes.
@@ -38,7 +40,8 @@ class IndexCodec {
   void AppendColumns(const sql::Datum* row, Bytes* out) const;
   // prefix and columns.
   Bytes Key(const sql::Datum* row) const;
-  // The same from values in the index's order; fewer values than columns give the prefix of a range.
+  // The same from values in the index's order; fewer values than columns give the prefix of a
+  // range.
   Bytes KeyOfValues(const std::vector<sql::Datum>& values) const;
   // The columns of an entry or row key back into their positions. kCorruption.
   Status DecodeColumns(ByteView key, sql::Datum* row) const;

@@ -1,4 +1,5 @@
-// The catalog as of one version: immutable, shared by all statements that run at versions it is valid for.
+// The catalog as of one version: immutable, shared by all statements that run at versions it is
+// valid for.
 #pragma once
 
 #include <map>
@@ -66,8 +67,8 @@ class CatalogSnapshot {
   const std::map<Oid, RolePtr>& roles() const { return roles_; }
   const std::map<Oid, SchemaDescriptor>& schemas() const { return schemas_; }
 
-  // A copy with rows of the system keyspace put (value) or deleted (none) on top. Rows of other tables are ignored.
-  // kCorruption, kUnsupported when a row does not decode.
+  // A copy with rows of the system keyspace put (value) or deleted (none) on top. Rows of other
+  // tables are ignored. kCorruption, kUnsupported when a row does not decode.
   using Change = std::pair<ByteView, std::optional<ByteView>>;
   Result<std::shared_ptr<const CatalogSnapshot>> With(const std::vector<Change>& changes) const;
   // Whether With() would change anything for such a key.

@@ -19,8 +19,8 @@ struct VirtualTableSpec {
   Oid oid;
   const char* schema;  // pg_catalog or information_schema
   const char* name;
-  // "name:type name:type ..."; types by pg_type's names; a "?" behind the type: NULL unless set, else the type's
-  // zero (false, 0, the empty string).
+  // "name:type name:type ..."; types by pg_type's names; a "?" behind the type: NULL unless set,
+  // else the type's zero (false, 0, the empty string).
   const char* columns;
   RowProducer producer;  // null: always empty
   bool view = false;     // PostgreSQL has it as a view
@@ -39,14 +39,18 @@ class VirtualRowBuilder {
   VirtualRowBuilder& Row();
   // Requires that the column exists.
   VirtualRowBuilder& Set(std::string_view column, sql::Datum value);
-  VirtualRowBuilder& Int(std::string_view column, int64_t v) { return Set(column, sql::Datum::Int(v)); }
+  VirtualRowBuilder& Int(std::string_view column, int64_t v) {
+    return Set(column, sql::Datum::Int(v));
+  }
   VirtualRowBuilder& Str(std::string_view column, std::string_view v) {
     return Set(column, sql::Datum::String(v));
   }
   VirtualRowBuilder& Char(std::string_view column, char v) {
     return Set(column, sql::Datum::String(v == 0 ? std::string_view() : std::string_view(&v, 1)));
   }
-  VirtualRowBuilder& Bool(std::string_view column, bool v) { return Set(column, sql::Datum::Bool(v)); }
+  VirtualRowBuilder& Bool(std::string_view column, bool v) {
+    return Set(column, sql::Datum::Bool(v));
+  }
 
   std::vector<sql::Row> Take() { return std::move(rows_); }
 

@@ -1,6 +1,7 @@
-// pg_catalog and information_schema: tables whose rows are computed from a CatalogSnapshot. Column names, types and
-// OIDs are PostgreSQL 15's; only columns that clients ask for are there (docs/design/catalog.md lists the tables).
-// CatalogSnapshot::FindTable finds their descriptors, with is_virtual set.
+// pg_catalog and information_schema: tables whose rows are computed from a CatalogSnapshot. Column
+// names, types and OIDs are PostgreSQL 15's; only columns that clients ask for are there
+// (docs/design/catalog.md lists the tables). CatalogSnapshot::FindTable finds their descriptors,
+// with is_virtual set.
 #pragma once
 
 #include <functional>
@@ -16,7 +17,7 @@ namespace borealis::catalog {
 struct SettingRow {
   std::string name = {};
   std::string value = {};
-  std::string unit = {};         // empty = none
+  std::string unit = {};  // empty = none
   std::string category = {};
   std::string description = {};
   std::string context = "user";
@@ -60,7 +61,8 @@ std::vector<sql::Row> VirtualRows(const TableDescriptor& table, const VirtualCon
 
 // ---- definitions as pg_get_* show them
 // "CREATE UNIQUE INDEX t_pkey ON public.t USING btree (id)"; column > 0: that column's name only.
-std::string IndexDefinition(const TableDescriptor& table, const IndexDescriptor& index, int column = 0);
+std::string IndexDefinition(const TableDescriptor& table, const IndexDescriptor& index,
+                            int column = 0);
 // "PRIMARY KEY (id)", "FOREIGN KEY (a) REFERENCES p(id)", "CHECK ((a > 0))"; pretty:
 // "CHECK (a > 0)".
 std::string ConstraintDefinition(const CatalogSnapshot& catalog, const TableDescriptor& table,

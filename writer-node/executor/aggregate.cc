@@ -14,7 +14,8 @@ namespace {
 class CallState {
  public:
   CallState(const planner::AggregateCall& call)
-      : call_(call), state_(sql::MakeAggregateState(*call.aggregate, call.arg_types)),
+      : call_(call),
+        state_(sql::MakeAggregateState(*call.aggregate, call.arg_types)),
         seen_(0, RowHash(), RowEqual(TypesOf(call.args))) {}
 
   SqlStatus Add(ExecState* exec, const Row& input) {

@@ -28,9 +28,9 @@ struct CopyOptions {
 class CopyIn {
  public:
   // `plan` is an INSERT over a Values-less child: its `values` expressions read the file's columns
-  // as slots 0.. in the order of `column_types`. The caller has begun the statement, and the plan is
-  // of the catalog at the snapshot that it took: a newer snapshot could lie behind a change of the
-  // table (a new index, say) that the plan does not know of and that nothing would refuse.
+  // as slots 0.. in the order of `column_types`. The caller has begun the statement, and the plan
+  // is of the catalog at the snapshot that it took: a newer snapshot could lie behind a change of
+  // the table (a new index, say) that the plan does not know of and that nothing would refuse.
   static sql::SqlResult<std::unique_ptr<CopyIn>> Start(planner::PlanRef plan,
                                                        std::vector<sql::Type> column_types,
                                                        std::vector<std::string> column_names,

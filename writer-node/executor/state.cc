@@ -91,8 +91,8 @@ RowEqual::RowEqual(std::vector<sql::TypeOid> types) : types_(std::move(types)) {
 
 bool RowEqual::operator()(const Row& a, const Row& b) const {
   for (size_t i = 0; i < a.size(); i++) {
-    const bool same = types_.empty() ? sql::NotDistinct(a[i], b[i])
-                                     : sql::NotDistinct(types_[i], a[i], b[i]);
+    const bool same =
+        types_.empty() ? sql::NotDistinct(a[i], b[i]) : sql::NotDistinct(types_[i], a[i], b[i]);
     if (!same) return false;
   }
   return true;

@@ -16,8 +16,8 @@ SqlStatus CallComparison(const sql::Function& function, sql::EvalContext& contex
   return function.body(call, args, 2, out);
 }
 
-// Equality of the operator's type is that of CompareTyped, which hashing goes by. Not so for the types left out:
-// intervals of one length are written in many ways, and arrays hold any type.
+// Equality of the operator's type is that of CompareTyped, which hashing goes by. Not so for the
+// types left out: intervals of one length are written in many ways, and arrays hold any type.
 bool Hashable(sql::TypeOid type) {
   using namespace sql::oid;
   switch (type) {
@@ -174,8 +174,9 @@ SqlStatus ExecState::SubplanState::LoadValues(sql::TypeOid type) {
   return {};
 }
 
-// Compare's answer for equality. Over no rows it is decided whatever the left side is; else NULL on the left leaves it
-// open, an equal value decides it, and without one a NULL among the values leaves it open.
+// Compare's answer for equality. Over no rows it is decided whatever the left side is; else NULL on
+// the left leaves it open, an equal value decides it, and without one a NULL among the values
+// leaves it open.
 SqlStatus ExecState::SubplanState::CompareHashed(const sql::Expr& expr, sql::EvalContext& context,
                                                  const Datum* row, Datum* out) {
   const bool any = expr.subplan_kind == sql::SubplanKind::kAny;

@@ -17,7 +17,8 @@ struct ExecState::SubplanState {
   SqlStatus Open(const Datum* row);
   SqlResult<bool> Next(Row* row);
   SqlStatus Compare(const sql::Expr& expr, sql::EvalContext& context, const Datum* row, Datum* out);
-  // = ANY and <> ALL over rows that are the same for each row of the expression: by a set of the values.
+  // = ANY and <> ALL over rows that are the same for each row of the expression: by a set of the
+  // values.
   SqlStatus CompareHashed(const sql::Expr& expr, sql::EvalContext& context, const Datum* row,
                           Datum* out);
   SqlStatus LoadValues(sql::TypeOid type);

@@ -1,4 +1,5 @@
-// borealis-ctl: the administrative calls of members and writers on the command line, answered as JSON.
+// borealis-ctl: the administrative calls of members and writers on the command line, answered as
+// JSON.
 //
 //   borealis-ctl status  member|writer HOST:PORT
 //   borealis-ctl drain   HOST:PORT MILLISECONDS
@@ -59,8 +60,9 @@ int Crash(const std::string& target, const std::string& service) {
   Status status =
       client.Call<StatusRequest, StatusResponse>(target, prefix + "Status", {}, kTimeout).status();
   if (status.ok()) {
-    status = client.Call<v1::CrashRequest, v1::CrashResponse>(target, prefix + "Crash", {}, kTimeout)
-                 .status();
+    status =
+        client.Call<v1::CrashRequest, v1::CrashResponse>(target, prefix + "Crash", {}, kTimeout)
+            .status();
     if (status.code() == Code::kUnavailable) return 0;
   }
   std::fprintf(stderr, "borealis-ctl: %s\n",
@@ -73,10 +75,12 @@ int Run(const std::vector<std::string>& args) {
   const bool member = args.size() > 1 && args[1] == "member";
   const bool writer = args.size() > 1 && args[1] == "writer";
   if (command == "status" && args.size() == 3 && member) {
-    return Call<v1::StorageStatusRequest, v1::StorageStatusResponse>(args[2], "StorageAdmin/Status", {});
+    return Call<v1::StorageStatusRequest, v1::StorageStatusResponse>(args[2], "StorageAdmin/Status",
+                                                                     {});
   }
   if (command == "status" && args.size() == 3 && writer) {
-    return Call<v1::WriterStatusRequest, v1::WriterStatusResponse>(args[2], "WriterAdmin/Status", {});
+    return Call<v1::WriterStatusRequest, v1::WriterStatusResponse>(args[2], "WriterAdmin/Status",
+                                                                   {});
   }
   if (command == "drain" && args.size() == 3) {
     v1::DrainRequest request;

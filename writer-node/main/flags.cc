@@ -51,7 +51,8 @@ void AddMembers(const std::vector<std::string>& texts, storage_client::StorageCl
     Result<storage_client::MemberAddress> member = ParseMember(text);
     if (!member.ok()) Refuse(member.status().message());
     for (const auto& other : out->members) {
-      if (other.id == member->id) Refuse("member " + std::to_string(member->id.value()) + " is given twice");
+      if (other.id == member->id)
+        Refuse("member " + std::to_string(member->id.value()) + " is given twice");
     }
     out->members.push_back(*std::move(member));
   }
@@ -72,7 +73,8 @@ std::optional<std::string> ReadPassword(const std::string& path) {
   Result<Bytes> text = env::PosixFileSystem().ReadFile(path, kPasswordBytesMax);
   if (!text.ok()) Refuse("--superuser-password-file: " + text.status().message());
   std::string password = *std::move(text);
-  while (!password.empty() && (password.back() == '\n' || password.back() == '\r')) password.pop_back();
+  while (!password.empty() && (password.back() == '\n' || password.back() == '\r'))
+    password.pop_back();
   if (password.empty()) Refuse("--superuser-password-file: " + path + " is empty");
   return password;
 }
@@ -112,11 +114,13 @@ Flags ParseFlagsOrExit(int argc, char** argv) {
   auto admin = registry.String(Named("admin-listen", "Address of gRPC."), "127.0.0.1:7201");
   auto http = registry.String(Named("http-listen", "Address of /metrics, /healthz and /readyz."),
                               "127.0.0.1:7202");
-  auto superuser = registry.String(Named("superuser", "Name of the superuser's role."), "postgres", 63);
-  auto password = registry.String(
-      Named("superuser-password-file", "File with the superuser's password; made so at each start."), "");
-  auto connections =
-      registry.Int(Named("max-connections", "Sessions at once."), 100, 1, 100000);
+  auto superuser =
+      registry.String(Named("superuser", "Name of the superuser's role."), "postgres", 63);
+  auto password =
+      registry.String(Named("superuser-password-file",
+                            "File with the superuser's password; made so at each start."),
+                      "");
+  auto connections = registry.Int(Named("max-connections", "Sessions at once."), 100, 1, 100000);
   auto drain = registry.Time(Named("drain-timeout", "Time for running transactions at SIGTERM."),
                              milliseconds(10000), milliseconds(0), std::chrono::hours(24));
   auto chaos = registry.Bool(Named("chaos-enabled", "Answers fault hooks. For tests only."), false);

@@ -1,7 +1,7 @@
 // borealis-writer: wiring, signals, administration, health.
 //
-// Exit codes: 0 stopped cleanly; 2 wrong flag or file; 70 a defect of Borealis; 75 try again (an address is in
-// use; or this incarnation was fenced, and the process starts again as a new one).
+// Exit codes: 0 stopped cleanly; 2 wrong flag or file; 70 a defect of Borealis; 75 try again (an
+// address is in use; or this incarnation was fenced, and the process starts again as a new one).
 #include <unistd.h>
 
 #include <condition_variable>
@@ -55,14 +55,15 @@ void RegisterAdmin(rpc::AdminServer& server, env::Loop& loop, Writer& writer, bo
       std::string(kPrefix) + "Drain", [&loop, &writer](const v1::DrainRequest& request) {
         v1::DrainResponse response;
         env::RunOnLoop(loop, [&] {
-          response.set_sessions_left(static_cast<uint32_t>(
-              writer.Drain(std::chrono::milliseconds(request.drain_ms()))));
+          response.set_sessions_left(
+              static_cast<uint32_t>(writer.Drain(std::chrono::milliseconds(request.drain_ms()))));
         });
         return Result<v1::DrainResponse>(std::move(response));
       });
   server.Handle<v1::PauseRequest, v1::PauseResponse>(
       std::string(kPrefix) + "Pause",
-      [&server, &loop, chaos_enabled](const v1::PauseRequest& request) -> Result<v1::PauseResponse> {
+      [&server, &loop,
+       chaos_enabled](const v1::PauseRequest& request) -> Result<v1::PauseResponse> {
         if (!chaos_enabled) return Unsupported("pause needs --chaos-enabled");
         if (request.duration_ms() < 1 || request.duration_ms() > 600'000) {
           return InvalidArgument("duration_ms must be from 1 to 600000");

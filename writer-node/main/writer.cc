@@ -35,9 +35,9 @@ session::SessionOptions MakeSessionOptions(const Flags& flags) {
 }
 
 Result<std::string> MakeVerifier(const std::string& password) {
-  ASSIGN_OR_RETURN(pgwire::ScramVerifier verifier,
-                   pgwire::MakeScramVerifier(
-                       password, env::SystemRandom().FillBytes(pgwire::kScramSaltBytes)));
+  ASSIGN_OR_RETURN(
+      pgwire::ScramVerifier verifier,
+      pgwire::MakeScramVerifier(password, env::SystemRandom().FillBytes(pgwire::kScramSaltBytes)));
   return verifier.ToString();
 }
 
@@ -66,10 +66,9 @@ Writer::Writer(const Flags& flags, env::AsioLoop& loop, env::Network& network,
 Writer::~Writer() = default;
 
 Status Writer::Start() {
-  Result<std::unique_ptr<env::Listener>> listener =
-      network_.Listen(flags_.listen, [this](std::unique_ptr<env::Stream> stream) {
-        sessions_.Accept(std::move(stream));
-      });
+  Result<std::unique_ptr<env::Listener>> listener = network_.Listen(
+      flags_.listen,
+      [this](std::unique_ptr<env::Stream> stream) { sessions_.Accept(std::move(stream)); });
   if (!listener.ok()) return listener.status();
   listener_ = *std::move(listener);
   fibers_.Spawn("boot", [this] { Boot(); });
@@ -112,8 +111,8 @@ Status Writer::BootOnce() {
   return EnsureSuperuser();
 }
 
-// The file says what the password is. Writers that start together with a new one race for the same row: one
-// wins, and the others find nothing left to do.
+// The file says what the password is. Writers that start together with a new one race for the same
+// row: one wins, and the others find nothing left to do.
 Status Writer::EnsureSuperuser() {
   if (!flags_.superuser_password) return Status::Ok();
   Status status;

@@ -1,4 +1,5 @@
-// A writer's parts on its one loop: storage client, transactions, catalog, sessions; start, health, end.
+// A writer's parts on its one loop: storage client, transactions, catalog, sessions; start, health,
+// end.
 #pragma once
 
 #include <functional>
@@ -30,8 +31,8 @@ class Writer {
          std::function<void(const Status&)> on_fatal);
   ~Writer();
 
-  // Listens for clients, who are told 57P03 until the catalog is loaded, and starts the rest. The error names the
-  // address.
+  // Listens for clients, who are told 57P03 until the catalog is loaded, and starts the rest. The
+  // error names the address.
   Status Start();
   // Drains, ends this incarnation and calls on_stopped. The second call ends all sessions at once.
   void Shutdown();

@@ -11,7 +11,8 @@
 
 extern "C" {
 #include <pg_query.h>
-// clang-format off: postgres.h must come before all of PostgreSQL's other headers
+// postgres.h must come before all of PostgreSQL's other headers.
+// clang-format off
 #include "postgres.h"
 #include "nodes/parsenodes.h"
 #include "nodes/pg_list.h"

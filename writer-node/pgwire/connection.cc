@@ -69,9 +69,8 @@ Status Connection::Fill(size_t n) {
     reading_ = true;
     if (deadline_) {
       env::Duration left = *deadline_ - stream_->loop().clock().Monotonic();
-      got = left.count() <= 0
-                ? Result<size_t>(DeadlineExceeded("no message in time"))
-                : env::FiberReadFor(*stream_, in_.data() + have, want, left);
+      got = left.count() <= 0 ? Result<size_t>(DeadlineExceeded("no message in time"))
+                              : env::FiberReadFor(*stream_, in_.data() + have, want, left);
     } else {
       got = env::FiberRead(*stream_, in_.data() + have, want);
     }

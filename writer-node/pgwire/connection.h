@@ -36,18 +36,18 @@ class Connection {
 
   // The untyped first packet, without its length.
   Result<ByteView> ReadStartupPacket();
-  // Before login only 'p' is accepted and at most 64 KiB are taken; afterwards the types of messages.h,
-  // up to kMessageBytesMax. The length is checked before memory is taken, and the memory grows with what
-  // has arrived, not with what was announced.
+  // Before login only 'p' is accepted and at most 64 KiB are taken; afterwards the types of
+  // messages.h, up to kMessageBytesMax. The length is checked before memory is taken, and the
+  // memory grows with what has arrived, not with what was announced.
   Result<Message> ReadMessage();
-  // The type of the next message, without taking it; waits for its first byte. kCorruption for a byte that is
-  // no type.
+  // The type of the next message, without taking it; waits for its first byte. kCorruption for a
+  // byte that is no type.
   Result<FrontendType> PeekType();
   void set_logged_in() { logged_in_ = true; }
   // For all reads until changed.
   void set_read_deadline(std::optional<env::MonotonicTime> deadline) { deadline_ = deadline; }
-  // From another fiber of the loop: a read that waits for bytes ends with kCancelled, and so does the
-  // next one that would have to wait.
+  // From another fiber of the loop: a read that waits for bytes ends with kCancelled, and so does
+  // the next one that would have to wait.
   void InterruptRead();
   void ClearInterrupt() { interrupted_ = false; }
   // Bytes that were received and not read.
@@ -81,7 +81,7 @@ class Connection {
   bool interrupted_ = false;
   bool reading_ = false;
   std::optional<env::MonotonicTime> deadline_;
-  Bytes in_;             // received; read up to position_
+  Bytes in_;  // received; read up to position_
   size_t position_ = 0;
   Encoder out_;
   uint64_t bytes_sent_ = 0;

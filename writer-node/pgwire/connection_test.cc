@@ -116,14 +116,11 @@ TEST_F(ConnectionTest, RefusesWrongTypesAndLengthsWithoutTakingMemory) {
     Bytes bytes;
   };
   for (const Case& c : {
-           Case{true, "?\0\0\0\4"s},
-           Case{true, "Q\0\0\0\3"s},
-           Case{true, "Q\xff\xff\xff\xff"s},
-           Case{true, "Q\x7f\xff\xff\xff"s},
-           Case{true, "S\0\1\0\0"s},          // a Sync of 64 KiB
-           Case{true, "p\0\0\0\x8pass"s},     // a password after login
-           Case{false, "Q\0\0\0\x5x"s},       // a query before it
-           Case{false, "p\0\1\0\x5x"s},       // 64 KiB and a byte before login
+           Case{true, "?\0\0\0\4"s}, Case{true, "Q\0\0\0\3"s}, Case{true, "Q\xff\xff\xff\xff"s},
+           Case{true, "Q\x7f\xff\xff\xff"s}, Case{true, "S\0\1\0\0"s},  // a Sync of 64 KiB
+           Case{true, "p\0\0\0\x8pass"s},                               // a password after login
+           Case{false, "Q\0\0\0\x5x"s},                                 // a query before it
+           Case{false, "p\0\1\0\x5x"s},  // 64 KiB and a byte before login
        }) {
     shared_->largest_read = 0;
     Run({c.bytes}, [&](Connection& connection) {
@@ -144,7 +141,8 @@ TEST_F(ConnectionTest, TakesMemoryAsBytesArrive) {
 }
 
 TEST_F(ConnectionTest, StartupPacketsAreBounded) {
-  for (const Bytes& bytes : {"\0\0\0\7"s, "\0\0\x27\x11"s, "GET / HTTP/1.1\r\n"s, "\xff\xff\xff\xff"s}) {
+  for (const Bytes& bytes :
+       {"\0\0\0\7"s, "\0\0\x27\x11"s, "GET / HTTP/1.1\r\n"s, "\xff\xff\xff\xff"s}) {
     Run({bytes}, [&](Connection& c) {
       EXPECT_EQ(c.ReadStartupPacket().code(), Code::kCorruption) << ToHex(bytes);
     });

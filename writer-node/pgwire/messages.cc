@@ -215,8 +215,7 @@ Result<StartupPacket> DecodeStartup(ByteView body) {
   packet.version_minor = code & 0xFFFF;
   if (packet.version_major != 3) {
     return Unsupported("unsupported frontend protocol " + std::to_string(packet.version_major) +
-                       "." + std::to_string(packet.version_minor) +
-                       ": server supports 3.0 to 3.0");
+                       "." + std::to_string(packet.version_minor) + ": server supports 3.0 to 3.0");
   }
   while (in.ok()) {
     std::string_view name = in.CString();
@@ -271,7 +270,8 @@ void Encoder::Begin(char type) {
 }
 
 void Encoder::End() {
-  SetU32(buffer_.data() + start_, __builtin_bswap32(static_cast<uint32_t>(buffer_.size() - start_)));
+  SetU32(buffer_.data() + start_,
+         __builtin_bswap32(static_cast<uint32_t>(buffer_.size() - start_)));
 }
 
 void Encoder::Empty(char type) {

@@ -54,10 +54,11 @@ struct ParseMessage {
 struct BindMessage {
   std::string_view portal;
   std::string_view statement;
-  std::vector<Format> param_formats;             // none: all text; one: for all
-  std::vector<std::optional<ByteView>> params;   // none: NULL
-  std::vector<Format> result_formats;            // none: all text; one: for all
-  // Of parameter or result column i. Requires counts that were checked (0, 1 or the number of items).
+  std::vector<Format> param_formats;            // none: all text; one: for all
+  std::vector<std::optional<ByteView>> params;  // none: NULL
+  std::vector<Format> result_formats;           // none: all text; one: for all
+  // Of parameter or result column i. Requires counts that were checked (0, 1 or the number of
+  // items).
   static Format FormatOf(const std::vector<Format>& formats, size_t i) {
     if (formats.empty()) return Format::kText;
     return formats.size() == 1 ? formats[0] : formats[i];

@@ -38,8 +38,7 @@ TEST(Decode, ExecuteTreatsNegativeLimitsAsNone) {
 }
 
 TEST(Decode, Startup) {
-  Result<StartupPacket> p =
-      DecodeStartup("\0\3\0\0user\0ann\0database\0shop\0_pq_.x\0001\0\0"s);
+  Result<StartupPacket> p = DecodeStartup("\0\3\0\0user\0ann\0database\0shop\0_pq_.x\0001\0\0"s);
   ASSERT_TRUE(p.ok()) << p.status().ToString();
   EXPECT_EQ(p->kind, StartupPacket::Kind::kStartup);
   ASSERT_EQ(p->parameters.size(), 2u);
@@ -55,13 +54,14 @@ TEST(Decode, Startup) {
 }
 
 TEST(Decode, RefusesMalformedBodies) {
-  EXPECT_FALSE(DecodeQuery("SELECT 1").ok());          // no terminator
-  EXPECT_FALSE(DecodeQuery("SELECT 1\0x"s).ok());      // something after it
+  EXPECT_FALSE(DecodeQuery("SELECT 1").ok());             // no terminator
+  EXPECT_FALSE(DecodeQuery("SELECT 1\0x"s).ok());         // something after it
   EXPECT_FALSE(DecodeParse("s\0q\0\0\2\0\0\0\1"s).ok());  // fewer types than announced
   EXPECT_FALSE(DecodeParse("s\0q\0\xff\xff"s).ok());
   EXPECT_FALSE(DecodeBind("p\0s\0\0\0\0\1\0\0\0\x10short\0\0"s).ok());
-  EXPECT_FALSE(DecodeBind("p\0s\0\0\1\0\2\0\0\0\0"s).ok());     // format code 2
-  EXPECT_FALSE(DecodeBind("p\0s\0\0\2\0\0\0\1\0\1\xff\xff\xff\xff\0\0"s).ok());  // 2 formats, 1 value
+  EXPECT_FALSE(DecodeBind("p\0s\0\0\1\0\2\0\0\0\0"s).ok());  // format code 2
+  EXPECT_FALSE(
+      DecodeBind("p\0s\0\0\2\0\0\0\1\0\1\xff\xff\xff\xff\0\0"s).ok());  // 2 formats, 1 value
   EXPECT_FALSE(DecodeBind("p\0s\0\0\0\0\1\xff\xff\xff\xfe\0\0"s).ok());
   EXPECT_FALSE(DecodeNamed("Xname\0"s).ok());
   EXPECT_FALSE(DecodeExecute("p\0\0\0"s).ok());
@@ -88,13 +88,13 @@ TEST(Decode, SurvivesRandomBytes) {
 }
 
 TEST(Utf8, AcceptsAndRefusesAsUnicodeSays) {
-  for (std::string_view text : {"", "abc", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\x9f\xbf",
-                                "\xf4\x8f\xbf\xbf"}) {
+  for (std::string_view text : {"", "abc", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+                                "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"}) {
     EXPECT_TRUE(ValidUtf8(text)) << ToHex(text);
   }
-  for (const std::string& text :
-       {"\x80"s, "\xc3"s, "\xc0\x80"s, "\xc1\xbf"s, "\xe0\x9f\xbf"s, "\xed\xa0\x80"s, "\xf0\x8f\xbf\xbf"s,
-        "\xf4\x90\x80\x80"s, "\xf5\x80\x80\x80"s, "a\0b"s, "\xe2\x82"s, "\xff"s}) {
+  for (const std::string& text : {"\x80"s, "\xc3"s, "\xc0\x80"s, "\xc1\xbf"s, "\xe0\x9f\xbf"s,
+                                  "\xed\xa0\x80"s, "\xf0\x8f\xbf\xbf"s, "\xf4\x90\x80\x80"s,
+                                  "\xf5\x80\x80\x80"s, "a\0b"s, "\xe2\x82"s, "\xff"s}) {
     EXPECT_FALSE(ValidUtf8(text)) << ToHex(text);
   }
 }

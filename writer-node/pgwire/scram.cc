@@ -71,9 +71,8 @@ bool TakeAttribute(std::string_view* text, char name, std::string_view* value) {
 }
 
 bool PrintableNonce(std::string_view nonce) {
-  return !nonce.empty() && std::all_of(nonce.begin(), nonce.end(), [](char c) {
-    return c > 0x20 && c < 0x7F && c != ',';
-  });
+  return !nonce.empty() && std::all_of(nonce.begin(), nonce.end(),
+                                       [](char c) { return c > 0x20 && c < 0x7F && c != ','; });
 }
 
 Status Malformed(std::string_view what) {
@@ -149,8 +148,8 @@ Result<ScramVerifier> ScramVerifier::Parse(std::string_view text) {
 
 Result<ScramVerifier> MakeScramVerifier(std::string_view password, ByteView salt, int iterations) {
   if (password.empty()) return InvalidArgument("the password is empty");
-  bool ascii = std::all_of(password.begin(), password.end(),
-                           [](char c) { return c >= 0x20 && c < 0x7F; });
+  bool ascii =
+      std::all_of(password.begin(), password.end(), [](char c) { return c >= 0x20 && c < 0x7F; });
   if (!ascii) return Unsupported("a plain-text password with characters other than ASCII");
   return VerifierFrom(password, salt, iterations);
 }
@@ -217,8 +216,7 @@ Result<Bytes> ScramServer::Final(ByteView client_final) {
   std::string auth = client_first_bare_ + "," + server_first_ + "," + std::string(without_proof);
   Bytes client_key = Xor(*proof, Hmac(verifier_.stored_key, auth));
   Bytes stored_key = Sha256(client_key);
-  bool same =
-      CRYPTO_memcmp(stored_key.data(), verifier_.stored_key.data(), kScramKeyBytes) == 0;
+  bool same = CRYPTO_memcmp(stored_key.data(), verifier_.stored_key.data(), kScramKeyBytes) == 0;
   Bytes signature = Hmac(verifier_.server_key, auth);
   if (!(same & genuine_)) return Status(Code::kUnauthenticated, "wrong proof");
   return "v=" + Base64Encode(signature);
@@ -234,8 +232,8 @@ std::string ScramClientFinal(std::string_view password, std::string_view client_
   Bytes salted = SaltedPassword(password, *salt, std::stoi(std::string(iterations)));
   Bytes client_key = Hmac(salted, "Client Key");
   std::string without_proof = "c=biws,r=" + std::string(nonce);
-  std::string auth = std::string(client_first_bare) + "," + std::string(server_first) + "," +
-                     without_proof;
+  std::string auth =
+      std::string(client_first_bare) + "," + std::string(server_first) + "," + without_proof;
   Bytes proof = Xor(client_key, Hmac(Sha256(client_key), auth));
   return without_proof + ",p=" + Base64Encode(proof);
 }

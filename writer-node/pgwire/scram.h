@@ -42,8 +42,8 @@ Result<ScramVerifier> MakeScramVerifier(std::string_view password, ByteView salt
 // True when the password makes this verifier. Takes as long as MakeScramVerifier.
 bool VerifierMatchesPassword(const ScramVerifier& verifier, std::string_view password);
 
-// The verifier that a user who does not exist (or has no password) is asked against. Its salt is the
-// same at each attempt and looks like any other, so the answers do not tell who exists.
+// The verifier that a user who does not exist (or has no password) is asked against. Its salt is
+// the same at each attempt and looks like any other, so the answers do not tell who exists.
 ScramVerifier MockVerifier(std::string_view user, ByteView server_secret);
 
 // One exchange. First, then Final; an error ends it. kCorruption: malformed (08P01);

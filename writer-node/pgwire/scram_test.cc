@@ -16,8 +16,7 @@ constexpr std::string_view kClientFinal =
 constexpr std::string_view kServerFinal = "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
 
 ScramVerifier PencilVerifier() {
-  Result<ScramVerifier> v =
-      MakeScramVerifier("pencil", *Base64Decode("W22ZaJ0SNY7soEsUEjb6gQ=="));
+  Result<ScramVerifier> v = MakeScramVerifier("pencil", *Base64Decode("W22ZaJ0SNY7soEsUEjb6gQ=="));
   EXPECT_TRUE(v.ok()) << v.status().ToString();
   return *v;
 }
@@ -62,8 +61,9 @@ TEST(Scram, MockVerifiersAreStableAndDiffer) {
 
 TEST(Scram, RefusesMalformedFirstMessages) {
   for (std::string_view text :
-       {"", "n", "n,", "n,,", "x,,n=,r=abc", "p=tls-server-end-point,,n=,r=abc", "n,a=admin,n=,r=abc",
-        "n,,m=ext,n=,r=abc", "n,,r=abc", "n,,n=", "n,,n=,r=", "n,,n=,r=a\tb", "n,,n=user", "nn,n=,r=a"}) {
+       {"", "n", "n,", "n,,", "x,,n=,r=abc", "p=tls-server-end-point,,n=,r=abc",
+        "n,a=admin,n=,r=abc", "n,,m=ext,n=,r=abc", "n,,r=abc", "n,,n=", "n,,n=,r=", "n,,n=,r=a\tb",
+        "n,,n=user", "nn,n=,r=a"}) {
     ScramServer server = PencilServer();
     EXPECT_EQ(server.First(text).code(), Code::kCorruption) << text;
   }

@@ -36,7 +36,8 @@ std::string Session::WriterName() {
   return manager_->options().writer_name;
 }
 
-// Drivers read the number up to the first character that is no digit or point, and switch features by it.
+// Drivers read the number up to the first character that is no digit or point, and switch features
+// by it.
 std::string Session::ServerVersion() {
   return "15.0 (Borealis " + manager_->options().software_version + ")";
 }
@@ -77,7 +78,8 @@ sql::SqlStatus Session::Sleep(double seconds) {
     const env::Duration left = end - services_.loop->clock().Monotonic();
     if (left.count() <= 0) return {};
     (void)cancel_event_.WaitFor(left).ok();
-    if (env::FiberCancelled()) return {"57P01", "terminating connection due to administrator command"};
+    if (env::FiberCancelled())
+      return {"57P01", "terminating connection due to administrator command"};
   }
 }
 
@@ -121,7 +123,8 @@ sql::SqlResult<bool> Session::SignalBackend(int32_t pid, bool terminate, int64_t
 void Session::NoteQuery(std::string_view text) {
   constexpr size_t kBytesShown = 1023;  // track_activity_query_size less its end mark
   size_t size = std::min(text.size(), kBytesShown);
-  while (size < text.size() && size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) {
+  while (size < text.size() && size > 0 &&
+         (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) {
     --size;
   }
   last_query_.assign(text.substr(0, size));
@@ -186,8 +189,8 @@ sql::SqlResult<std::string> Session::SetSetting(std::string_view name, std::stri
   if (name == "search_path") {
     auto names = SplitNames(value);
     if (!names) {
-      return SqlStatus("22023", "invalid value for parameter \"search_path\": \"" +
-                                    std::string(value) + "\"");
+      return SqlStatus(
+          "22023", "invalid value for parameter \"search_path\": \"" + std::string(value) + "\"");
     }
     SQL_RETURN_IF_ERROR(settings_.Set(name, *names, is_local));
     return settings_.Show(name);
@@ -225,7 +228,8 @@ sql::SqlResult<int64_t> Session::NextVal(uint32_t oid) {
   }
   Result<int64_t> value = services_.catalog->NextVal(block_.txn(), *sequence);
   if (!value.ok()) {
-    if (value.code() == Code::kResourceExhausted) return SqlStatus("2200H", value.status().message());
+    if (value.code() == Code::kResourceExhausted)
+      return SqlStatus("2200H", value.status().message());
     return sql::FromStatus(value.status());
   }
   sequence_values_[oid] = *value;
@@ -310,7 +314,8 @@ sql::SqlResult<std::optional<int64_t>> Session::CurrentXactId(bool assign) {
 
 sql::SqlResult<std::optional<std::string>> Session::XactStatus(int64_t xact_id) {
   Result<TxnId> id = txn::UnpackXactId(xact_id);
-  if (!id.ok()) return SqlStatus("22023", "transaction ID " + std::to_string(xact_id) + " is not valid");
+  if (!id.ok())
+    return SqlStatus("22023", "transaction ID " + std::to_string(xact_id) + " is not valid");
   if (block_.txn() != nullptr && block_.txn()->id_if_assigned() == *id) {
     return std::optional<std::string>("in progress");
   }
@@ -379,7 +384,8 @@ std::optional<uint32_t> Session::FindRelation(const std::vector<std::string>& na
   catalog::SnapshotPtr catalog = StatementCatalog();
   auto find = [&](std::string_view schema, std::string_view relation) -> std::optional<uint32_t> {
     if (catalog::TablePtr table = catalog->FindTable(schema, relation)) return table->oid;
-    if (catalog::SequencePtr sequence = catalog->FindSequence(schema, relation)) return sequence->oid;
+    if (catalog::SequencePtr sequence = catalog->FindSequence(schema, relation))
+      return sequence->oid;
     if (auto index = catalog->FindIndex(schema, relation)) {
       return index->table->FindIndex(index->index)->oid;
     }
@@ -400,8 +406,7 @@ std::optional<std::string> Session::IndexDefinition(uint32_t index_oid, int colu
   return catalog::IndexDefinition(*index->table, *index->table->FindIndex(index->index), column);
 }
 
-std::optional<std::string> Session::ConstraintDefinition(uint32_t constraint_oid,
-                                                         bool pretty) {
+std::optional<std::string> Session::ConstraintDefinition(uint32_t constraint_oid, bool pretty) {
   catalog::SnapshotPtr catalog = StatementCatalog();
   for (const auto& [id, table] : catalog->tables()) {
     for (const catalog::ConstraintDescriptor& constraint : table->constraints) {

@@ -46,9 +46,9 @@ sql::SqlStatus Session::CopyFrom(binder::BoundCopy bound, Outcome* outcome) {
   SQL_ASSIGN_OR_RETURN(executor::CopyOptions options, OptionsOf(bound));
   SQL_ASSIGN_OR_RETURN(planner::PlanRef plan, planner::MakePlan(std::move(bound.statement)));
   const size_t columns = bound.columns.size();
-  SQL_ASSIGN_OR_RETURN(auto copy,
-                       executor::CopyIn::Start(plan, bound.column_types, bound.columns, options,
-                                               MakeExecContext(statement_catalog_, nullptr, false)));
+  SQL_ASSIGN_OR_RETURN(
+      auto copy, executor::CopyIn::Start(plan, bound.column_types, bound.columns, options,
+                                         MakeExecContext(statement_catalog_, nullptr, false)));
   connection_.out().CopyInResponse(pgwire::Format::kText, columns);
   if (!connection_.Flush().ok()) {
     closed_ = true;
@@ -83,7 +83,8 @@ sql::SqlStatus Session::ReceiveCopy(const std::function<SqlStatus(ByteView)>& da
       }
       case pgwire::FrontendType::kFlush:
       case pgwire::FrontendType::kSync:
-        break;  // an extended query's client sends them ahead; the Sync that counts comes after CopyDone
+        break;  // an extended query's client sends them ahead; the Sync that counts comes after
+                // CopyDone
       default:
         closed_ = true;
         return {"08P01", "unexpected message type 0x" +
@@ -97,9 +98,8 @@ sql::SqlStatus Session::CopyTo(binder::BoundCopy bound, Outcome* outcome) {
   SQL_ASSIGN_OR_RETURN(executor::CopyOptions options, OptionsOf(bound));
   SQL_ASSIGN_OR_RETURN(planner::PlanRef plan, planner::MakePlan(std::move(bound.statement)));
   SQL_RETURN_IF_ERROR(CheckReadOnly(*plan));
-  SQL_ASSIGN_OR_RETURN(auto run,
-                       executor::Execution::Start(
-                           plan, MakeExecContext(statement_catalog_, nullptr, false)));
+  SQL_ASSIGN_OR_RETURN(auto run, executor::Execution::Start(
+                                     plan, MakeExecContext(statement_catalog_, nullptr, false)));
   // In read committed the execution took a newer snapshot than the plan's catalog; nothing was sent
   // yet, so outside a block the session runs it again.
   SQL_ASSIGN_OR_RETURN(catalog::SnapshotPtr now, ExactCatalog());

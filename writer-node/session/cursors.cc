@@ -1,4 +1,5 @@
-// DECLARE, FETCH, MOVE, CLOSE: cursors are portals that are named in SQL. Forward only, within a transaction.
+// DECLARE, FETCH, MOVE, CLOSE: cursors are portals that are named in SQL. Forward only, within a
+// transaction.
 #include "writer-node/session/session.h"
 
 namespace borealis::session {

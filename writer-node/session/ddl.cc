@@ -1,4 +1,5 @@
-// CREATE, DROP, ALTER: bound against the catalog at the transaction's snapshot, applied by catalog::Ddl. And roles.
+// CREATE, DROP, ALTER: bound against the catalog at the transaction's snapshot, applied by
+// catalog::Ddl. And roles.
 #include "writer-node/pgwire/scram.h"
 #include "writer-node/session/errors.h"
 #include "writer-node/session/session.h"
@@ -67,36 +68,40 @@ sql::SqlStatus Session::ApplyDdl(const binder::BoundDdl& bound) {
     return {};
   };
   return std::visit(
-      Overloaded{
-          [&](catalog::NewTable table) {
-            table.owner = role_oid_;
-            return created(ddl.CreateTable(table), table.name);
-          },
-          [&](const catalog::NewIndex& index) { return created(ddl.CreateIndex(index), index.name); },
-          [&](catalog::NewSequence sequence) {
-            sequence.owner = role_oid_;
-            return created(ddl.CreateSequence(sequence), sequence.name);
-          },
-          [&](const binder::BoundDrop& drop) { return ApplyDrop(drop, &ddl); },
-          [&](const binder::BoundAlterTable& alter) { return ApplyAlter(alter, &ddl); },
-          [&](const binder::BoundRename& rename) -> SqlStatus {
-            if (!rename.exists) {
-              Notice("00000", "relation \"" + rename.table.name + "\" does not exist, skipping");
-              return {};
-            }
-            return answer(rename.column.empty()
-                              ? ddl.RenameTable(rename.table.schema, rename.table.name, rename.new_name)
-                              : ddl.RenameColumn(rename.table.schema, rename.table.name, rename.column,
-                                                 rename.new_name));
-          },
-          [&](const binder::BoundTruncate& truncate) {
-            std::vector<std::pair<std::string, std::string>> names;
-            for (const binder::RelationRef& t : truncate.tables) names.emplace_back(t.schema, t.name);
-            return answer(ddl.Truncate(names,
-                                       truncate.cascade ? catalog::DropBehavior::kCascade
-                                                        : catalog::DropBehavior::kRestrict,
-                                       truncate.restart_identity));
-          }},
+      Overloaded{[&](catalog::NewTable table) {
+                   table.owner = role_oid_;
+                   return created(ddl.CreateTable(table), table.name);
+                 },
+                 [&](const catalog::NewIndex& index) {
+                   return created(ddl.CreateIndex(index), index.name);
+                 },
+                 [&](catalog::NewSequence sequence) {
+                   sequence.owner = role_oid_;
+                   return created(ddl.CreateSequence(sequence), sequence.name);
+                 },
+                 [&](const binder::BoundDrop& drop) { return ApplyDrop(drop, &ddl); },
+                 [&](const binder::BoundAlterTable& alter) { return ApplyAlter(alter, &ddl); },
+                 [&](const binder::BoundRename& rename) -> SqlStatus {
+                   if (!rename.exists) {
+                     Notice("00000",
+                            "relation \"" + rename.table.name + "\" does not exist, skipping");
+                     return {};
+                   }
+                   return answer(rename.column.empty()
+                                     ? ddl.RenameTable(rename.table.schema, rename.table.name,
+                                                       rename.new_name)
+                                     : ddl.RenameColumn(rename.table.schema, rename.table.name,
+                                                        rename.column, rename.new_name));
+                 },
+                 [&](const binder::BoundTruncate& truncate) {
+                   std::vector<std::pair<std::string, std::string>> names;
+                   for (const binder::RelationRef& t : truncate.tables)
+                     names.emplace_back(t.schema, t.name);
+                   return answer(ddl.Truncate(names,
+                                              truncate.cascade ? catalog::DropBehavior::kCascade
+                                                               : catalog::DropBehavior::kRestrict,
+                                              truncate.restart_identity));
+                 }},
       bound.action);
 }
 
@@ -120,8 +125,8 @@ sql::SqlStatus Session::ApplyDrop(const binder::BoundDrop& drop, catalog::Ddl* d
       return FromDdl(dropped.status(), *ddl, *block_.txn(), statement_catalog_.get());
     }
     if (!*dropped) {
-      Notice("00000", std::string(Word(drop.object)) + " \"" + name.name +
-                          "\" does not exist, skipping");
+      Notice("00000",
+             std::string(Word(drop.object)) + " \"" + name.name + "\" does not exist, skipping");
     }
   }
   return {};
@@ -136,37 +141,36 @@ sql::SqlStatus Session::ApplyAlter(const binder::BoundAlterTable& alter, catalog
   }
   for (const binder::AlterStep& step : alter.steps) {
     const Status status = std::visit(
-        Overloaded{
-            [&](const binder::AlterAddColumn& add) {
-              Status s = ddl->AddColumn(schema, table, add.column);
-              if (!s.ok() && add.if_not_exists && ddl->sqlstate() == "42701") {
-                Notice("42701", "column \"" + add.column.name + "\" of relation \"" + table +
-                                    "\" already exists, skipping");
-                return Status::Ok();
-              }
-              return s;
-            },
-            [&](const binder::AlterAddPrimaryKey& key) {
-              return ddl->AddPrimaryKey(schema, table, key.name, key.columns);
-            },
-            [&](const binder::AlterAddUnique& add) {
-              return ddl->AddUnique(schema, table, add.unique);
-            },
-            [&](const binder::AlterAddForeignKey& add) {
-              return ddl->AddForeignKey(schema, table, add.key);
-            },
-            [&](const binder::AlterDropConstraint& drop) {
-              return ddl->DropConstraint(schema, table, drop.name, drop.if_exists,
-                                         drop.cascade ? catalog::DropBehavior::kCascade
-                                                      : catalog::DropBehavior::kRestrict);
-            },
-            [&](const binder::AlterSetNotNull& set) {
-              return ddl->SetNotNull(schema, table, set.column, set.not_null);
-            },
-            [&](const binder::AlterSetDefault& set) {
-              return ddl->SetDefault(schema, table, set.column, set.sql);
-            },
-            [&](const binder::AlterNothing&) { return Status::Ok(); }},
+        Overloaded{[&](const binder::AlterAddColumn& add) {
+                     Status s = ddl->AddColumn(schema, table, add.column);
+                     if (!s.ok() && add.if_not_exists && ddl->sqlstate() == "42701") {
+                       Notice("42701", "column \"" + add.column.name + "\" of relation \"" + table +
+                                           "\" already exists, skipping");
+                       return Status::Ok();
+                     }
+                     return s;
+                   },
+                   [&](const binder::AlterAddPrimaryKey& key) {
+                     return ddl->AddPrimaryKey(schema, table, key.name, key.columns);
+                   },
+                   [&](const binder::AlterAddUnique& add) {
+                     return ddl->AddUnique(schema, table, add.unique);
+                   },
+                   [&](const binder::AlterAddForeignKey& add) {
+                     return ddl->AddForeignKey(schema, table, add.key);
+                   },
+                   [&](const binder::AlterDropConstraint& drop) {
+                     return ddl->DropConstraint(schema, table, drop.name, drop.if_exists,
+                                                drop.cascade ? catalog::DropBehavior::kCascade
+                                                             : catalog::DropBehavior::kRestrict);
+                   },
+                   [&](const binder::AlterSetNotNull& set) {
+                     return ddl->SetNotNull(schema, table, set.column, set.not_null);
+                   },
+                   [&](const binder::AlterSetDefault& set) {
+                     return ddl->SetDefault(schema, table, set.column, set.sql);
+                   },
+                   [&](const binder::AlterNothing&) { return Status::Ok(); }},
         step);
     if (!status.ok()) return FromDdl(status, *ddl, *block_.txn(), statement_catalog_.get());
   }
@@ -238,9 +242,9 @@ sql::SqlStatus Session::RunRole(const parser::Statement& stmt, Outcome* outcome)
     const std::string name = alter.current_user ? user_ : alter.name;
     catalog::RolePtr old = catalog->FindRole(name);
     if (old == nullptr) return {"42704", "role \"" + name + "\" does not exist"};
-    const bool own_password_only =
-        name == user_ && !alter.options.login && !alter.options.superuser &&
-        !alter.options.create_db && !alter.options.create_role && !alter.options.connection_limit;
+    const bool own_password_only = name == user_ && !alter.options.login &&
+                                   !alter.options.superuser && !alter.options.create_db &&
+                                   !alter.options.create_role && !alter.options.connection_limit;
     if ((!may || (old->superuser && !superuser_)) && !own_password_only) {
       return {"42501", "permission denied"};
     }

@@ -1,10 +1,10 @@
 // The extended protocol: Parse, Bind, Describe, Execute, Close, Sync, Flush.
 //
-// Everything up to Sync is one implicit transaction, unless a block is open. To commit at Sync would mean to
-// answer an Execute before it is known whether it stands. So Execute, when nothing ran before it in that
-// transaction, first looks at the type of the next message (a client that wants an answer must send
-// Sync or Flush next): if that is Sync, the statement is an auto-commit one, is answered after its commit, and may
-// be run again when it lost.
+// Everything up to Sync is one implicit transaction, unless a block is open. To commit at Sync
+// would mean to answer an Execute before it is known whether it stands. So Execute, when nothing
+// ran before it in that transaction, first looks at the type of the next message (a client that
+// wants an answer must send Sync or Flush next): if that is Sync, the statement is an auto-commit
+// one, is answered after its commit, and may be run again when it lost.
 #include "writer-node/session/errors.h"
 #include "writer-node/session/session.h"
 
@@ -49,12 +49,13 @@ void Session::HandleExtended(const pgwire::Message& message) {
   block_.Fail();
   ReportError(status);
   skip_until_sync_ = true;
-  // The client may have sent Flush behind it and wait for the answer before it sends Sync; that Flush is skipped.
+  // The client may have sent Flush behind it and wait for the answer before it sends Sync; that
+  // Flush is skipped.
   if (!connection_.Flush().ok()) closed_ = true;
 }
 
-// What follows a message that cannot be read cannot be trusted: the connection ends. Counts that do not fit the
-// statement are 08P01 too, but an ordinary error, as in PostgreSQL.
+// What follows a message that cannot be read cannot be trusted: the connection ends. Counts that do
+// not fit the statement are 08P01 too, but an ordinary error, as in PostgreSQL.
 sql::SqlStatus Session::Malformed(const Status& status) {
   protocol_broken_ = true;
   return {"08P01", status.message()};
@@ -119,8 +120,8 @@ sql::SqlResult<std::vector<sql::Datum>> Session::BindParameters(
     auto value = text ? sql::TextInput(type, bytes, io) : sql::BinaryInput(type, bytes, io);
     if (!value.ok()) {
       SqlStatus status = value.status();
-      status.mutable_error().context = "portal \"" + std::string(message.portal) +
-                                       "\" parameter $" + std::to_string(i + 1);
+      status.mutable_error().context =
+          "portal \"" + std::string(message.portal) + "\" parameter $" + std::to_string(i + 1);
       return status;
     }
     values.push_back(*std::move(value));
@@ -165,8 +166,7 @@ sql::SqlStatus Session::HandleBind(ByteView body) {
 }
 
 sql::SqlStatus Session::DescribeQuery(const QueryPtr& query,
-                                      std::vector<planner::OutputColumn>* columns,
-                                      bool* has_rows) {
+                                      std::vector<planner::OutputColumn>* columns, bool* has_rows) {
   *has_rows = false;
   if (query->statement == nullptr) return {};
   if (!IsPlanned(*query->statement)) {

@@ -1,17 +1,16 @@
 // From the first byte to ReadyForQuery. docs/design/authentication.md.
-#include "writer-node/session/session.h"
-
 #include <algorithm>
 #include <cctype>
 
 #include "writer-node/pgwire/scram.h"
 #include "writer-node/session/errors.h"
+#include "writer-node/session/session.h"
 
 namespace borealis::session {
 namespace {
 
-// How long a login waits for the members to say which catalog is the newest; then the one at hand counts, so that
-// logins work while there is no quorum.
+// How long a login waits for the members to say which catalog is the newest; then the one at hand
+// counts, so that logins work while there is no quorum.
 constexpr std::chrono::milliseconds kFreshCatalogTimeout{1000};
 
 std::string MakeNonce(env::Random& random) {
@@ -26,7 +25,8 @@ const std::string* FindParameter(const pgwire::StartupPacket& packet, std::strin
 }
 
 // "-c name=value --name=value -cname=value", with backslash escapes: the options parameter.
-std::optional<std::vector<std::pair<std::string, std::string>>> ParseOptions(std::string_view text) {
+std::optional<std::vector<std::pair<std::string, std::string>>> ParseOptions(
+    std::string_view text) {
   std::vector<std::string> words(1);
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\\' && i + 1 < text.size()) {
@@ -74,7 +74,8 @@ bool Session::Login() {
   if (user == nullptr || user->empty()) {
     return Refuse("28000", "no PostgreSQL user name specified in startup packet");
   }
-  if (!pgwire::ValidUtf8(*user)) return Refuse("22021", "invalid byte sequence for encoding \"UTF8\"");
+  if (!pgwire::ValidUtf8(*user))
+    return Refuse("22021", "invalid byte sequence for encoding \"UTF8\"");
   if (manager_->draining()) return Refuse("57P03", "the database system is shutting down");
   if (!manager_->serving()) return Refuse("57P03", "the database system is starting up");
   if (packet.version_minor > 0 || !packet.unknown_options.empty()) {
@@ -136,8 +137,8 @@ bool Session::ReadStartup(pgwire::StartupPacket* packet) {
   }
 }
 
-// Everybody waits for the same answers and works for the same time: the exchange of a user who does not exist
-// differs from a wrong password's in nothing but a flag that is looked at last.
+// Everybody waits for the same answers and works for the same time: the exchange of a user who does
+// not exist differs from a wrong password's in nothing but a flag that is looked at last.
 catalog::SnapshotPtr Session::CatalogForLogin() {
   Result<Version> version = services_.txns->storage()->ReadIndex(kFreshCatalogTimeout);
   if (version.ok()) {
@@ -161,9 +162,8 @@ bool Session::Authenticate(const std::string& user, catalog::RolePtr* role) {
   // A secret that all writers share and no client knows: the bootstrap role's verifier.
   catalog::RolePtr first = catalog->FindRoleByOid(catalog::kBootstrapRoleOid);
   const bool shared = first != nullptr && !first->scram_verifier.empty();
-  pgwire::ScramVerifier verifier =
-      pgwire::MockVerifier(user, shared ? ByteView(first->scram_verifier)
-                                        : ByteView(manager_->mock_secret()));
+  pgwire::ScramVerifier verifier = pgwire::MockVerifier(
+      user, shared ? ByteView(first->scram_verifier) : ByteView(manager_->mock_secret()));
   bool genuine = false;
   Result<pgwire::ScramVerifier> stored =
       pgwire::ScramVerifier::Parse(*role == nullptr ? "" : (*role)->scram_verifier);
@@ -227,14 +227,16 @@ bool Session::ApplyStartupParameters(const pgwire::StartupPacket& packet) {
     all.insert(all.end(), options->begin(), options->end());
   }
   for (const auto& [name, value] : all) {
-    if (!pgwire::ValidUtf8(value)) return Refuse("22021", "invalid byte sequence for encoding \"UTF8\"");
+    if (!pgwire::ValidUtf8(value))
+      return Refuse("22021", "invalid byte sequence for encoding \"UTF8\"");
     SqlStatus status = settings_.SetAtStartup(name, value);
     if (status.ok()) continue;
-    // Drivers send the machine's own zone and style unasked: that must not lock them out. The session
-    // stays with UTC and ISO, and ParameterStatus says so.
+    // Drivers send the machine's own zone and style unasked: that must not lock them out. The
+    // session stays with UTC and ISO, and ParameterStatus says so.
     std::string lower = name;
     for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    const bool tolerated = status.sqlstate() == "0A000" && (lower == "timezone" || lower == "datestyle");
+    const bool tolerated =
+        status.sqlstate() == "0A000" && (lower == "timezone" || lower == "datestyle");
     if (!tolerated) {
       manager_->metrics().login_failures.Add();
       connection_.out().Error(ToFields(status, pgwire::Severity::kFatal));

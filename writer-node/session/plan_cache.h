@@ -1,9 +1,9 @@
 // Parsed and planned statements, shared by the sessions of a writer.
 //
-// A Query is one statement of some text. Its plan is made at first use, and again whenever the catalog has
-// changed so that the plan no longer stands: a table it was made for is gone or at another schema
-// version, or the search path differs. The cache finds Queries by text, parameter types and search path, least recently
-// used out first. Writer's loop only.
+// A Query is one statement of some text. Its plan is made at first use, and again whenever the
+// catalog has changed so that the plan no longer stands: a table it was made for is gone or at
+// another schema version, or the search path differs. The cache finds Queries by text, parameter
+// types and search path, least recently used out first. Writer's loop only.
 #pragma once
 
 #include <cstdint>
@@ -21,15 +21,15 @@
 namespace borealis::session {
 
 struct Query {
-  std::string text;                                   // what was given to Parse, for positions
+  std::string text;                                    // what was given to Parse, for positions
   std::shared_ptr<const parser::Statement> statement;  // null: an empty query
-  std::vector<uint32_t> given_types;                  // of $1..; 0: inferred
+  std::vector<uint32_t> given_types;                   // of $1..; 0: inferred
 
   // SELECT, INSERT, UPDATE, DELETE only.
   planner::PlanRef plan;
   catalog::SnapshotPtr planned_for;  // the newest catalog the plan is known to stand for
   std::vector<std::string> planned_path;
-  bool uses_virtual = false;         // reads pg_catalog or information_schema
+  bool uses_virtual = false;  // reads pg_catalog or information_schema
 };
 using QueryPtr = std::shared_ptr<Query>;
 

@@ -1,12 +1,13 @@
 // SELECT, INSERT, UPDATE, DELETE: planning against the right catalog, execution, rows.
 //
-// Which catalog. A plan must stand for the catalog at the transaction's snapshot, but taking a snapshot costs a round
-// to the members, and a statement that waits for row locks should take its snapshot after them (design: "an
-// auto-commit write takes its local row locks first and its snapshot second"). So a plan is made for the newest
-// catalog at hand, the statement is started, and the plan is checked against the catalog at the snapshot that it took,
-// before anything is answered, also before an error is. When it does not stand, what the statement did is
-// undone and it starts again with that catalog. Statements that read system tables, and in repeatable read those
-// that are not a single point write, take the snapshot first: they need it anyway.
+// Which catalog. A plan must stand for the catalog at the transaction's snapshot, but taking a
+// snapshot costs a round to the members, and a statement that waits for row locks should take its
+// snapshot after them (design: "an auto-commit write takes its local row locks first and its
+// snapshot second"). So a plan is made for the newest catalog at hand, the statement is started,
+// and the plan is checked against the catalog at the snapshot that it took, before anything is
+// answered, also before an error is. When it does not stand, what the statement did is undone and
+// it starts again with that catalog. Statements that read system tables, and in repeatable read
+// those that are not a single point write, take the snapshot first: they need it anyway.
 #include "writer-node/session/errors.h"
 #include "writer-node/session/session.h"
 
@@ -85,8 +86,7 @@ binder::BindOptions Session::BindOptionsFor(const catalog::SnapshotPtr& catalog,
 }
 
 sql::SqlResult<planner::PlanRef> Session::PlanForDescribe(Query* query) {
-  const catalog::SnapshotPtr latest =
-      block_.has_ddl() ? nullptr : LatestCatalog();
+  const catalog::SnapshotPtr latest = block_.has_ddl() ? nullptr : LatestCatalog();
   if (latest != nullptr) {
     auto plan = PlanFor(query, latest, settings_.search_path());
     if (plan.ok()) return plan;
@@ -153,8 +153,8 @@ sql::SqlStatus Session::StartPlanned(Portal* portal, bool auto_commit) {
     }
     statement_catalog_ = snapshot;
     const txn::Savepoint savepoint = txn->SetSavepoint();
-    auto run = executor::Execution::Start(*plan, MakeExecContext(snapshot, &portal->params,
-                                                                 auto_commit));
+    auto run =
+        executor::Execution::Start(*plan, MakeExecContext(snapshot, &portal->params, auto_commit));
     // No quorum: asking for the catalog would only wait once more.
     const bool no_quorum = !run.ok() && run.sqlstate() == "57P03";
     if (reads && !no_quorum && (!exact || !repeatable)) {
@@ -223,8 +223,9 @@ sql::SqlStatus Session::KeepStreamingPortals(const Portal* except) {
       if (!more) break;
       for (const sql::Datum& value : row) bytes += value.memory_bytes();
       if (bytes > kKeptBytesMax) {
-        return {"53200", "out of memory: the rest of a portal's rows must be kept while another "
-                         "statement runs"};
+        return {"53200",
+                "out of memory: the rest of a portal's rows must be kept while another "
+                "statement runs"};
       }
       portal.kept.push_back(std::move(row));
       row = {};
@@ -266,8 +267,8 @@ sql::SqlStatus Session::SendRow(const Portal& portal, const sql::Row& row) {
   return {"08006", flushed.message()};
 }
 
-void Session::SendRowDescription(const std::vector<planner::OutputColumn>& columns,
-                                 size_t visible, const std::vector<pgwire::Format>& formats) {
+void Session::SendRowDescription(const std::vector<planner::OutputColumn>& columns, size_t visible,
+                                 const std::vector<pgwire::Format>& formats) {
   std::vector<pgwire::FieldDescription> fields;
   fields.reserve(visible);
   for (size_t i = 0; i < visible; ++i) {

@@ -17,8 +17,9 @@ Session::Session(SessionManager* manager, std::unique_ptr<env::Stream> stream, i
       connection_(std::move(stream)),
       pid_(pid),
       secret_(secret),
-      block_(manager->services().txns, &settings_, &manager->services().loop->clock(),
-             [this](std::string code, std::string text) { Warn(std::move(code), std::move(text)); }),
+      block_(
+          manager->services().txns, &settings_, &manager->services().loop->clock(),
+          [this](std::string code, std::string text) { Warn(std::move(code), std::move(text)); }),
       session_started_(manager->services().loop->clock().Wall()),
       state_changed_(session_started_),
       cancel_event_(*manager->services().loop) {

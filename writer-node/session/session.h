@@ -1,8 +1,9 @@
-// One client's session: a fiber that reads messages, runs statements and answers. docs/design/sessions.md.
+// One client's session: a fiber that reads messages, runs statements and answers.
+// docs/design/sessions.md.
 //
-// Its parts stand in several files: session.cc (the loop), login.cc, simple_query.cc, extended_query.cc,
-// statements.cc (running one statement, retries), planned.cc (queries and DML), utility.cc, ddl.cc,
-// copy.cc, cursors.cc and context.cc (what SQL functions ask of the session).
+// Its parts stand in several files: session.cc (the loop), login.cc, simple_query.cc,
+// extended_query.cc, statements.cc (running one statement, retries), planned.cc (queries and DML),
+// utility.cc, ddl.cc, copy.cc, cursors.cc and context.cc (what SQL functions ask of the session).
 #pragma once
 
 #include <deque>
@@ -37,12 +38,12 @@ struct Prepared {
 struct Portal {
   QueryPtr query;
   std::vector<sql::Datum> params;
-  std::vector<pgwire::Format> formats;  // none, one, or one a column
+  std::vector<pgwire::Format> formats;                // none, one, or one a column
   std::optional<std::vector<uint32_t>> result_types;  // of its prepared statement
 
-  planner::PlanRef plan;                      // once it has started
-  std::unique_ptr<executor::Execution> run;   // null before the start and after the end
-  std::deque<sql::Row> kept;                  // rows pulled ahead, because another statement had to run
+  planner::PlanRef plan;                     // once it has started
+  std::unique_ptr<executor::Execution> run;  // null before the start and after the end
+  std::deque<sql::Row> kept;  // rows pulled ahead, because another statement had to run
   // What a utility statement answers: columns and all rows.
   std::vector<planner::OutputColumn> columns;
   bool started = false;
@@ -133,8 +134,9 @@ class Session final : private sql::SessionContext {
                           bool* has_rows);
 
   // ---- statements.cc
-  // Runs the work in the transaction that the session's state asks for. With auto_commit the transaction is
-  // this statement alone: it is committed, and run again when it lost against another one.
+  // Runs the work in the transaction that the session's state asks for. With auto_commit the
+  // transaction is this statement alone: it is committed, and run again when it lost against
+  // another one.
   SqlStatus RunInTransaction(const Work& work, bool auto_commit, Outcome* outcome);
   SqlStatus RunAutoCommit(const Work& work, Outcome* outcome);
   bool BackOff(int attempt, env::MonotonicTime began);
@@ -148,8 +150,8 @@ class Session final : private sql::SessionContext {
   // The statement's own error, or 57014 / 57P01 when it failed because it was cancelled.
   SqlStatus Explain(SqlStatus status) const;
   void DropTransactionPortals();
-  // Executions read through the transaction that is about to end. The portals themselves go later: one of
-  // them may be the one that is running.
+  // Executions read through the transaction that is about to end. The portals themselves go later:
+  // one of them may be the one that is running.
   void StopRuns();
 
   // ---- planned.cc
@@ -160,8 +162,8 @@ class Session final : private sql::SessionContext {
   executor::ExecContext MakeExecContext(const catalog::SnapshotPtr& snapshot,
                                         const std::vector<sql::Datum>* params, bool auto_commit);
   SqlResult<bool> NextRow(Portal* portal, sql::Row* row);
-  // Another statement is about to run: portals that are still streaming take the rest of their rows now, as
-  // they must not see it.
+  // Another statement is about to run: portals that are still streaming take the rest of their rows
+  // now, as they must not see it.
   SqlStatus KeepStreamingPortals(const Portal* except);
   SqlStatus SendRow(const Portal& portal, const sql::Row& row);
   void SendRowDescription(const std::vector<planner::OutputColumn>& columns, size_t visible,
@@ -194,8 +196,7 @@ class Session final : private sql::SessionContext {
   SqlStatus RunExplain(const parser::ExplainStmt& stmt, Portal* portal, bool auto_commit,
                        Outcome* outcome);
   SqlStatus RunVacuum(const parser::VacuumStmt& stmt, Outcome* outcome);
-  SqlStatus RunDeclare(const parser::DeclareCursorStmt& stmt, const Query& query,
-                       Outcome* outcome);
+  SqlStatus RunDeclare(const parser::DeclareCursorStmt& stmt, const Query& query, Outcome* outcome);
   SqlStatus RunFetch(const parser::FetchStmt& stmt, Portal* portal, Outcome* outcome);
   SqlStatus RunCloseCursor(const parser::CloseCursorStmt& stmt, Outcome* outcome);
   SqlResult<Portal*> FindCursor(const std::string& name);
@@ -228,8 +229,7 @@ class Session final : private sql::SessionContext {
   SqlStatus Sleep(double seconds) override;
   SqlStatus CheckCancel() override;
   SqlResult<bool> SignalBackend(int32_t pid, bool terminate, int64_t timeout_ms) override;
-  SqlResult<std::optional<std::string>> GetSetting(std::string_view name,
-                                                   bool missing_ok) override;
+  SqlResult<std::optional<std::string>> GetSetting(std::string_view name, bool missing_ok) override;
   SqlResult<std::string> SetSetting(std::string_view name, std::string_view value,
                                     bool is_local) override;
   SqlResult<int64_t> NextVal(uint32_t sequence) override;

@@ -7,8 +7,8 @@
 namespace borealis::session {
 namespace {
 
-// Recursion over a statement's tree is bounded by the parser (kMaxDepth): this is enough for it, and a stack
-// costs only what was touched of it.
+// Recursion over a statement's tree is bounded by the parser (kMaxDepth): this is enough for it,
+// and a stack costs only what was touched of it.
 constexpr size_t kStackBytes = 8u << 20;
 // Connections that have not logged in yet, beyond the slots of those that have.
 constexpr size_t kUnauthenticatedMax = 100;
@@ -37,8 +37,8 @@ SessionManager::SessionManager(Services services, obs::Registry& metrics, Sessio
       mock_secret_(services.random->FillBytes(32)),
       registry_(metrics),
       fibers_(*services.loop) {
-  sessions_gauge_ = metrics.AddCallback("borealis_session_sessions", "Sessions that are logged in.", {},
-                      [this] { return static_cast<double>(logged_in_); });
+  sessions_gauge_ = metrics.AddCallback("borealis_session_sessions", "Sessions that are logged in.",
+                                        {}, [this] { return static_cast<double>(logged_in_); });
 }
 
 SessionManager::~SessionManager() {
@@ -60,8 +60,7 @@ void SessionManager::Accept(std::unique_ptr<env::Stream> stream) {
   }
   metrics_.connections.Add();
   // A fiber's task must be copied into it whole: the stream moves along.
-  fibers_.Spawn("session",
-                [this, s = std::move(stream)]() mutable { RunSession(std::move(s)); },
+  fibers_.Spawn("session", [this, s = std::move(stream)]() mutable { RunSession(std::move(s)); },
                 {.stack_bytes = kStackBytes});
 }
 
@@ -76,7 +75,8 @@ void SessionManager::RunSession(std::unique_ptr<env::Stream> stream) {
 }
 
 bool SessionManager::TakeSlot(bool superuser) {
-  const size_t reserved = superuser ? 0 : std::min(kReservedForSuperusers, options_.connections_max / 2);
+  const size_t reserved =
+      superuser ? 0 : std::min(kReservedForSuperusers, options_.connections_max / 2);
   if (logged_in_ + reserved >= options_.connections_max) return false;
   ++logged_in_;
   return true;

@@ -64,8 +64,9 @@ class SessionManager {
   // Before: clients are told 57P03 "the database system is starting up".
   void SetServing(bool serving) { serving_ = serving; }
 
-  // New connections get 57P03; idle sessions end at once with 57P01, the others when their transaction
-  // is over, or at the deadline whatever they do. Idempotent; the shorter deadline wins.
+  // New connections get 57P03; idle sessions end at once with 57P01, the others when their
+  // transaction is over, or at the deadline whatever they do. Idempotent; the shorter deadline
+  // wins.
   void Drain(env::Duration limit);
   bool draining() const { return draining_; }
   // Ends all sessions with 57P01 and waits, in a fiber that is no session's.

@@ -72,8 +72,11 @@ struct UnitName {
 };
 constexpr UnitName kTimeUnits[] = {{"d", 86400000.0}, {"h", 3600000.0}, {"min", 60000.0},
                                    {"s", 1000.0},     {"ms", 1.0},      {"us", 0.001}};
-constexpr UnitName kMemoryUnits[] = {
-    {"TB", 1024.0 * 1024 * 1024}, {"GB", 1024.0 * 1024}, {"MB", 1024.0}, {"kB", 1.0}, {"B", 1.0 / 1024}};
+constexpr UnitName kMemoryUnits[] = {{"TB", 1024.0 * 1024 * 1024},
+                                     {"GB", 1024.0 * 1024},
+                                     {"MB", 1024.0},
+                                     {"kB", 1.0},
+                                     {"B", 1.0 / 1024}};
 
 std::string_view Trim(std::string_view s) {
   while (!s.empty() && std::isspace(static_cast<unsigned char>(s.front()))) s.remove_prefix(1);
@@ -109,16 +112,17 @@ SqlResult<std::string> CheckNumber(const SettingDefinition& d, std::string_view 
       status.set_hint(
           "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".");
     } else if (d.unit == SettingUnit::kKilobytes) {
-      status.set_hint("Valid units for this parameter are \"B\", \"kB\", \"MB\", \"GB\", and \"TB\".");
+      status.set_hint(
+          "Valid units for this parameter are \"B\", \"kB\", \"MB\", \"GB\", and \"TB\".");
     }
     return status;
   }
   const double rounded = std::round(*number);
   auto shown = [](double v) { return std::to_string(static_cast<int64_t>(v)); };
   if (rounded < d.min || rounded > d.max) {
-    const std::string unit = d.unit == SettingUnit::kMilliseconds  ? " ms"
-                             : d.unit == SettingUnit::kKilobytes ? " kB"
-                                                                 : "";
+    const std::string unit = d.unit == SettingUnit::kMilliseconds ? " ms"
+                             : d.unit == SettingUnit::kKilobytes  ? " kB"
+                                                                  : "";
     const std::string value = std::abs(rounded) < 1e15 ? shown(rounded) : std::string(text);
     return SqlStatus("22023", value + unit + " is outside the valid range for parameter \"" +
                                   std::string(d.name) + "\" (" + shown(d.min) + unit + " .. " +
@@ -154,7 +158,8 @@ SqlResult<std::string> CheckChoice(const SettingDefinition& d, std::string_view 
     return sql::FeatureNotSupported(std::string(d.name) + " = " + std::string(text));
   }
   std::string list;
-  for (std::string_view choice : d.choices) list += (list.empty() ? "" : ", ") + std::string(choice);
+  for (std::string_view choice : d.choices)
+    list += (list.empty() ? "" : ", ") + std::string(choice);
   return Invalid(d, text).WithHint("Available values: " + list + ".");
 }
 
@@ -221,7 +226,8 @@ SqlResult<std::string> Canonical(const SettingDefinition& d, std::string_view te
     case SettingType::kBool: {
       std::optional<bool> v = ParseBool(text);
       if (!v) {
-        return SqlStatus("22023", "parameter \"" + std::string(d.name) + "\" requires a Boolean value");
+        return SqlStatus("22023",
+                         "parameter \"" + std::string(d.name) + "\" requires a Boolean value");
       }
       return std::string(*v ? "on" : "off");
     }
@@ -249,7 +255,8 @@ bool IsCustomName(std::string_view name) {
       continue;
     }
     const bool letter = std::isalpha(static_cast<unsigned char>(c)) || c == '_' || (c & 0x80);
-    if (!letter && (start || (!std::isdigit(static_cast<unsigned char>(c)) && c != '$'))) return false;
+    if (!letter && (start || (!std::isdigit(static_cast<unsigned char>(c)) && c != '$')))
+      return false;
     start = false;
   }
   return dots >= 1 && !start;
@@ -457,8 +464,8 @@ SqlStatus Settings::Reset(std::string_view name, bool local) {
     return ChangeCustom(lower, "", local);
   }
   if (SettingDefinitions()[index].context == SettingContext::kInternal) {
-    return {"55P02",
-            "parameter \"" + std::string(SettingDefinitions()[index].name) + "\" cannot be changed"};
+    return {"55P02", "parameter \"" + std::string(SettingDefinitions()[index].name) +
+                         "\" cannot be changed"};
   }
   return Change(index, values_[index].reset, local);
 }

@@ -1,10 +1,11 @@
 // The settings of a session: SET, SHOW, RESET, set_config(), the parameters of a startup packet.
 //
-// One table (settings_table.cc) says of each its PostgreSQL name, type, unit, range, default and whether clients
-// are told of changes. docs/design/sessions.md lists those that are accepted without effect, and why that is harmless.
+// One table (settings_table.cc) says of each its PostgreSQL name, type, unit, range, default and
+// whether clients are told of changes. docs/design/sessions.md lists those that are accepted
+// without effect, and why that is harmless.
 //
-// SET is transactional as in PostgreSQL: an aborted (sub)transaction takes it back, SET LOCAL ends with
-// its transaction.
+// SET is transactional as in PostgreSQL: an aborted (sub)transaction takes it back, SET LOCAL ends
+// with its transaction.
 #pragma once
 
 #include <cstdint>
@@ -131,7 +132,7 @@ class Settings {
   void Store(size_t index, std::string text);
   std::string Shown(size_t index) const;
 
-  std::vector<Value> values_;  // parallel to SettingDefinitions()
+  std::vector<Value> values_;            // parallel to SettingDefinitions()
   std::map<std::string, Value> custom_;  // "class.name" that nobody defined
   std::vector<Undo> undo_;
   std::vector<std::string> search_path_;

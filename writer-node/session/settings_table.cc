@@ -87,10 +87,10 @@ void AddOwn(std::vector<SettingDefinition>* all) {
        Internal(Text(kWriter, "borealis.writer", "", "The name of this writer.")),
        Reported(Text(kApplicationName, "application_name", "",
                      "Sets the application name to be reported.")),
-       Choice(kClientMinMessages, "client_min_messages", "notice",
-              {"debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning",
-               "error"},
-              "Sets the message levels that are sent to the client."),
+       Choice(
+           kClientMinMessages, "client_min_messages", "notice",
+           {"debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning", "error"},
+           "Sets the message levels that are sent to the client."),
        Reported(Text(kDateStyle, "DateStyle", "ISO, MDY",
                      "Sets the display format for date and time values.")),
        BoolSetting(kDefaultTransactionDeferrable, "default_transaction_deferrable", false,
@@ -114,8 +114,8 @@ void AddOwn(std::vector<SettingDefinition>* all) {
                        "Sets the maximum number of concurrent connections.")),
        Text(kSearchPath, "search_path", "\"$user\", public",
             "Sets the schema search order for names that are not schema-qualified."),
-       Internal(Reported(Text(kServerVersion, "server_version", "15.0",
-                              "Shows the server version."))),
+       Internal(
+           Reported(Text(kServerVersion, "server_version", "15.0", "Shows the server version."))),
        Internal(Reported(Text(kSessionAuthorization, "session_authorization", "",
                               "Shows the session user name."))),
        Milliseconds(kStatementTimeout, "statement_timeout", "0",
@@ -153,7 +153,8 @@ void AddFixed(std::vector<SettingDefinition>* all) {
        fixed("block_size", "8192", "Shows the size of a disk block."),
        fixed("data_checksums", "on", "Shows whether data checksums are turned on."),
        fixed("default_table_access_method", "heap", "Sets the default table access method."),
-       fixed("fsync", "on", "Commits are synced on a majority of members before they are answered."),
+       fixed("fsync", "on",
+             "Commits are synced on a majority of members before they are answered."),
        fixed("full_page_writes", "on", "Shows that torn writes are detected."),
        fixed("lc_collate", "C", "Shows the collation order locale."),
        fixed("lc_ctype", "C", "Shows the character classification and case conversion locale."),
@@ -163,8 +164,8 @@ void AddFixed(std::vector<SettingDefinition>* all) {
        fixed("wal_level", "replica", "Shows the level of information written to the log.")});
 }
 
-// None of these changes what a statement answers; each that could weaken a promise is answered with the
-// stronger behaviour (synchronous_commit = off still waits for the majority).
+// None of these changes what a statement answers; each that could weaken a promise is answered with
+// the stronger behaviour (synchronous_commit = off still waits for the majority).
 void AddWithoutEffect(std::vector<SettingDefinition>* all) {
   for (std::string_view name :
        {"check_function_bodies", "enable_hashagg", "enable_hashjoin", "enable_indexscan",
@@ -204,9 +205,8 @@ const std::vector<SettingDefinition>& SettingDefinitions() {
     AddOwn(all);
     AddFixed(all);
     AddWithoutEffect(all);
-    std::sort(all->begin(), all->end(), [](const auto& a, const auto& b) {
-      return Lower(a.name) < Lower(b.name);
-    });
+    std::sort(all->begin(), all->end(),
+              [](const auto& a, const auto& b) { return Lower(a.name) < Lower(b.name); });
     return all;
   }();
   return *definitions;

@@ -1,5 +1,5 @@
-// The simple protocol: a string of statements. Several of them are one transaction unless they say otherwise,
-// as in PostgreSQL: the first error ends the string and takes back what it did.
+// The simple protocol: a string of statements. Several of them are one transaction unless they say
+// otherwise, as in PostgreSQL: the first error ends the string and takes back what it did.
 #include "writer-node/session/errors.h"
 #include "writer-node/session/session.h"
 
@@ -41,8 +41,8 @@ void Session::SimpleQuery(std::string_view borrowed) {
     portal.query->text = text;
     portal.query->statement = std::move((*statements)[i].statement);
     const bool last = i + 1 == statements->size();
-    const bool auto_commit = single && block_.state() == IdleState() &&
-                             !IsTransactionControl(*portal.query->statement);
+    const bool auto_commit =
+        single && block_.state() == IdleState() && !IsTransactionControl(*portal.query->statement);
     BeginStatement();
     Outcome outcome;
     SqlStatus status = RunInTransaction(
@@ -65,7 +65,8 @@ void Session::SimpleQuery(std::string_view borrowed) {
         },
         auto_commit, &outcome);
     // The last statement is answered only once its transaction is decided.
-    if (status.ok() && last && !auto_commit) status = block_.CommitImplicit(statement_catalog_.get());
+    if (status.ok() && last && !auto_commit)
+      status = block_.CommitImplicit(statement_catalog_.get());
     status = Explain(std::move(status));
     EndStatement();
     if (!status.ok()) {

@@ -5,9 +5,9 @@
 namespace borealis::session {
 namespace {
 
-// A lost single-statement transaction is run again after a pause: uniform up to a cap that doubles from 1 ms to
-// 32 ms, and halves again beyond the sixth turn. So a crowd on one row spreads out first, and whoever has lost
-// most waits least.
+// A lost single-statement transaction is run again after a pause: uniform up to a cap that doubles
+// from 1 ms to 32 ms, and halves again beyond the sixth turn. So a crowd on one row spreads out
+// first, and whoever has lost most waits least.
 constexpr int kGrowingTurns = 6;
 constexpr env::Duration kRetryTimeMax = std::chrono::seconds(5);
 
@@ -43,8 +43,8 @@ void Session::EndStatement() {
   timeout_timer_ = env::TimerId::kNone;
   SessionMetrics& metrics = manager_->metrics();
   metrics.statements.Add();
-  metrics.statement_micros.Record(static_cast<uint64_t>(
-      (services_.loop->clock().Monotonic() - statement_began_).count()));
+  metrics.statement_micros.Record(
+      static_cast<uint64_t>((services_.loop->clock().Monotonic() - statement_began_).count()));
 }
 
 sql::SqlStatus Session::CheckCancel() {
@@ -99,8 +99,8 @@ sql::SqlStatus Session::RunAutoCommit(const Work& work, Outcome* outcome) {
   }
 }
 
-// A statement that starts at the local version would lose again to the same commit for as long as the stream has
-// not brought it here.
+// A statement that starts at the local version would lose again to the same commit for as long as
+// the stream has not brought it here.
 sql::SqlStatus Session::CatchUp() {
   storage_client::Storage* storage = services_.txns->storage();
   const std::chrono::milliseconds wait(settings_.Int(SettingId::kQuorumWait));
@@ -110,7 +110,8 @@ sql::SqlStatus Session::CatchUp() {
 }
 
 bool Session::BackOff(int attempt, env::MonotonicTime began) {
-  if (attempt >= settings_.Int(SettingId::kRetriesMax) || cancel_ != CancelReason::kNone) return false;
+  if (attempt >= settings_.Int(SettingId::kRetriesMax) || cancel_ != CancelReason::kNone)
+    return false;
   if (services_.loop->clock().Monotonic() - began > kRetryTimeMax) return false;
   manager_->metrics().retries.Add();
   const auto cap = static_cast<uint64_t>(PauseCap(attempt).count());

@@ -84,8 +84,9 @@ void TransactionBlock::End(bool committed) {
   settings_->EndTransaction(committed);
 }
 
-// A block with savepoints keeps its transaction, as ROLLBACK TO may take it up again; the executor has undone
-// the statement itself. Without one the locks go at once: nothing can bring the transaction back.
+// A block with savepoints keeps its transaction, as ROLLBACK TO may take it up again; the executor
+// has undone the statement itself. Without one the locks go at once: nothing can bring the
+// transaction back.
 void TransactionBlock::Fail() {
   if (state_ == State::kImplicit || state_ == State::kIdle) return End(false);
   state_ = State::kFailed;
@@ -151,10 +152,10 @@ SqlStatus TransactionBlock::Commit(bool chain, const catalog::CatalogSnapshot* n
   if (chain && state_ != State::kBlock && state_ != State::kFailed) {
     return {"25P01", "COMMIT AND CHAIN can only be used in transaction blocks"};
   }
-  const parser::TransactionModes modes{
-      isolation_ == txn::Isolation::kReadCommitted ? parser::Isolation::kReadCommitted
-                                                   : parser::Isolation::kRepeatableRead,
-      read_only_, std::nullopt};
+  const parser::TransactionModes modes{isolation_ == txn::Isolation::kReadCommitted
+                                           ? parser::Isolation::kReadCommitted
+                                           : parser::Isolation::kRepeatableRead,
+                                       read_only_, std::nullopt};
   switch (state_) {
     case State::kIdle:
       warn_("25P01", "there is no transaction in progress");
@@ -177,10 +178,10 @@ SqlStatus TransactionBlock::Rollback(bool chain) {
   if (chain && state_ != State::kBlock && state_ != State::kFailed) {
     return {"25P01", "ROLLBACK AND CHAIN can only be used in transaction blocks"};
   }
-  const parser::TransactionModes modes{
-      isolation_ == txn::Isolation::kReadCommitted ? parser::Isolation::kReadCommitted
-                                                   : parser::Isolation::kRepeatableRead,
-      read_only_, std::nullopt};
+  const parser::TransactionModes modes{isolation_ == txn::Isolation::kReadCommitted
+                                           ? parser::Isolation::kReadCommitted
+                                           : parser::Isolation::kRepeatableRead,
+                                       read_only_, std::nullopt};
   if (state_ == State::kIdle || state_ == State::kImplicit) {
     warn_("25P01", "there is no transaction in progress");
   }

@@ -1,12 +1,14 @@
 // The transaction block of a session: PostgreSQL's state machine over one txn::Txn.
 //
 //   kIdle      no transaction
-//   kImplicit  one that no BEGIN opened: a single statement, several of one simple query, or those of
+//   kImplicit  one that no BEGIN opened: a single statement, several of one simple query, or those
+//   of
 //              an extended query up to Sync
 //   kBlock     between BEGIN and its end
 //   kFailed    a block whose transaction is lost; only its end, or ROLLBACK TO, is accepted (25P02)
 //
-// It also ends what SET changed (settings.h) together with the transaction. Used by its session's fiber.
+// It also ends what SET changed (settings.h) together with the transaction. Used by its session's
+// fiber.
 #pragma once
 
 #include <functional>
@@ -46,7 +48,8 @@ class TransactionBlock {
   bool has_ddl() const { return has_ddl_; }
   void set_has_ddl() { has_ddl_ = true; }
 
-  // kIdle -> kImplicit, with the session's defaults. 0A000 for an isolation level that is not there.
+  // kIdle -> kImplicit, with the session's defaults. 0A000 for an isolation level that is not
+  // there.
   sql::SqlStatus StartImplicit();
   // One statement is about to run: 25P02 in a failed block.
   sql::SqlStatus CheckUsable() const;
@@ -55,7 +58,8 @@ class TransactionBlock {
 
   // ---- the statements
   sql::SqlStatus Begin(const parser::TransactionModes& modes);
-  // The tag is COMMIT or, for a failed block, ROLLBACK. With an error the transaction is over as well.
+  // The tag is COMMIT or, for a failed block, ROLLBACK. With an error the transaction is over as
+  // well.
   sql::SqlStatus Commit(bool chain, const catalog::CatalogSnapshot* names, std::string* tag);
   sql::SqlStatus Rollback(bool chain);
   sql::SqlStatus SetSavepoint(const std::string& name);

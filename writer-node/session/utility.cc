@@ -1,4 +1,5 @@
-// Statements that are neither planned nor DDL: transactions, settings, prepared statements, EXPLAIN.
+// Statements that are neither planned nor DDL: transactions, settings, prepared statements,
+// EXPLAIN.
 #include <strings.h>
 
 #include "writer-node/session/errors.h"
@@ -72,8 +73,8 @@ sql::SqlStatus Session::RunUtility(Portal* portal, bool auto_commit, Outcome* ou
   if (!EndsBlock(stmt)) SQL_RETURN_IF_ERROR(block_.CheckUsable());
   SQL_RETURN_IF_ERROR(CheckCancel());
   if (block_.read_only() && block_.state() != IdleState() && !WritingCommand(stmt).empty()) {
-    return {"25006", "cannot execute " + std::string(WritingCommand(stmt)) +
-                         " in a read-only transaction"};
+    return {"25006",
+            "cannot execute " + std::string(WritingCommand(stmt)) + " in a read-only transaction"};
   }
   if (!WritingCommand(stmt).empty() || stmt.kind == StatementKind::kCopy) {
     SQL_RETURN_IF_ERROR(KeepStreamingPortals(portal));
@@ -122,8 +123,8 @@ sql::SqlStatus Session::RunUtility(Portal* portal, bool auto_commit, Outcome* ou
 
 sql::SqlStatus Session::RunTransactionStmt(const parser::TransactionStmt& stmt, Outcome* outcome) {
   using parser::TransactionKind;
-  // The work's own implicit transaction must not hide that there was none. RunInTransaction started one if
-  // the session was idle; to these statements it is the same as none.
+  // The work's own implicit transaction must not hide that there was none. RunInTransaction started
+  // one if the session was idle; to these statements it is the same as none.
   switch (stmt.what) {
     case TransactionKind::kBegin:
       outcome->tag = stmt.start ? "START TRANSACTION" : "BEGIN";
@@ -196,11 +197,10 @@ sql::SqlStatus Session::RunSet(const parser::SetStmt& stmt, Outcome* outcome) {
 sql::SqlStatus Session::RunSetValue(const parser::SetStmt& stmt) {
   const bool reset = stmt.what != parser::SetKind::kValue;
   if (stmt.name == "transaction_isolation" || stmt.name == "transaction_read_only") {
-    const std::string value =
-        reset ? settings_.Text(stmt.name == "transaction_isolation"
-                                   ? SettingId::kDefaultTransactionIsolation
-                                   : SettingId::kDefaultTransactionReadOnly)
-              : (stmt.values.empty() ? "" : stmt.values[0]);
+    const std::string value = reset ? settings_.Text(stmt.name == "transaction_isolation"
+                                                         ? SettingId::kDefaultTransactionIsolation
+                                                         : SettingId::kDefaultTransactionReadOnly)
+                                    : (stmt.values.empty() ? "" : stmt.values[0]);
     // Checks the value and puts it into canonical form.
     const Settings::Mark mark = settings_.SetMark();
     SQL_RETURN_IF_ERROR(settings_.Set(stmt.name, {value}, true));
@@ -249,8 +249,9 @@ sql::SqlStatus Session::RunPrepare(const parser::PrepareStmt& stmt, const Query&
   prepared.query = std::make_shared<Query>();
   prepared.query->text = query.text;
   prepared.query->statement = stmt.statement;
-  SQL_ASSIGN_OR_RETURN(prepared.query->given_types,
-                       binder::BindTypeNames(stmt.types, BindOptionsFor(LatestCatalog(), query.text)));
+  SQL_ASSIGN_OR_RETURN(
+      prepared.query->given_types,
+      binder::BindTypeNames(stmt.types, BindOptionsFor(LatestCatalog(), query.text)));
   SQL_ASSIGN_OR_RETURN(planner::PlanRef plan, PlanForDescribe(prepared.query.get()));
   prepared.result_types = ResultTypes(*plan);
   prepared_[stmt.name] = std::move(prepared);
@@ -268,10 +269,10 @@ sql::SqlResult<Portal> Session::PortalForExecute(const parser::ExecuteStmt& stmt
   }
   SQL_ASSIGN_OR_RETURN(planner::PlanRef plan, PlanForDescribe(inner.query.get()));
   if (stmt.args.size() != plan->param_types.size()) {
-    return SqlStatus("42601", "wrong number of parameters for prepared statement \"" + stmt.name +
-                                  "\"")
-        .WithDetail("Expected " + std::to_string(plan->param_types.size()) + " parameters but got " +
-                    std::to_string(stmt.args.size()) + ".");
+    return SqlStatus("42601",
+                     "wrong number of parameters for prepared statement \"" + stmt.name + "\"")
+        .WithDetail("Expected " + std::to_string(plan->param_types.size()) +
+                    " parameters but got " + std::to_string(stmt.args.size()) + ".");
   }
   sql::EvalContext eval;
   eval.session = this;
@@ -371,8 +372,8 @@ sql::SqlStatus Session::RunExplain(const parser::ExplainStmt& stmt, Portal* port
   return {};
 }
 
-// Old versions are removed by the members and the planner needs no statistics yet: accepted, checked for the
-// tables' names, and without effect.
+// Old versions are removed by the members and the planner needs no statistics yet: accepted,
+// checked for the tables' names, and without effect.
 sql::SqlStatus Session::RunVacuum(const parser::VacuumStmt& stmt, Outcome* outcome) {
   outcome->tag = stmt.vacuum ? "VACUUM" : "ANALYZE";
   if (stmt.vacuum && block_.state() == TransactionBlock::State::kBlock) {
@@ -422,8 +423,9 @@ sql::SqlResult<bool> Session::UtilityColumns(const Query& query,
       const auto& fetch = static_cast<const parser::FetchStmt&>(stmt);
       if (fetch.move) return false;
       SQL_ASSIGN_OR_RETURN(Portal * cursor, FindCursor(fetch.cursor));
-      columns->assign(cursor->plan->columns.begin(),
-                      cursor->plan->columns.begin() + static_cast<ptrdiff_t>(cursor->plan->visible));
+      columns->assign(
+          cursor->plan->columns.begin(),
+          cursor->plan->columns.begin() + static_cast<ptrdiff_t>(cursor->plan->visible));
       return true;
     }
     case StatementKind::kExecute: {

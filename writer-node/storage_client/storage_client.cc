@@ -299,7 +299,8 @@ Result<wire::Verdict> StorageClient::Commit(const TxnId& txn, const wire::Reques
   if (verdict->kind == wire::VerdictKind::kStale) {
     // Of an open sequence: this incarnation was fenced so long ago that its verdicts are forgotten.
     Fenced();
-    return OutcomeUnknown("the outcome of transaction " + txn.ToString() + " is not known any more");
+    return OutcomeUnknown("the outcome of transaction " + txn.ToString() +
+                          " is not known any more");
   }
   if (verdict->kind == wire::VerdictKind::kFenced) {
     Fenced();

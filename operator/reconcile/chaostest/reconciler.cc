@@ -26,8 +26,8 @@ struct Test {
     const Json patch = {
         {"metadata", {{"resourceVersion", kube::TextAt(object, {"metadata", "resourceVersion"})}}},
         {"status", {{"faults", faults}}}};
-    auto written = context.api.Patch(kube::ChaosTests(), test.ns, test.name, patch,
-                                     {.subresource = "status"});
+    auto written =
+        context.api.Patch(kube::ChaosTests(), test.ns, test.name, patch, {.subresource = "status"});
     if (written.ok()) object = *written;
     return written.status();
   }
@@ -60,9 +60,9 @@ std::vector<Json> Candidates(const Test& t, const api::Fault& fault) {
 }
 
 // KillPod: first all processes, so that they die as if at once and none has time for a farewell;
-// then their pods. A forced deletion frees the name while a process may still run: here it does not,
-// and should kubelet have started it again meanwhile, the lock on the member's folder keeps the next
-// one out until it is gone.
+// then their pods. A forced deletion frees the name while a process may still run: here it does
+// not, and should kubelet have started it again meanwhile, the lock on the member's folder keeps
+// the next one out until it is gone.
 Status Inject(Test& t, const api::Fault& fault, const std::vector<Json>& targets) {
   const bool kill = fault.type == api::FaultType::kKillPod;
   const nodes::Role role =
@@ -85,16 +85,16 @@ Status Inject(Test& t, const api::Fault& fault, const std::vector<Json>& targets
 }
 
 // Makes the faults that are due; each at most once: it is recorded before it is made, as not made,
-// and again afterwards. So an operator that dies in between leaves a fault that was perhaps not made,
-// which the verdict counts as an error, and its successor does not make it again.
+// and again afterwards. So an operator that dies in between leaves a fault that was perhaps not
+// made, which the verdict counts as an error, and its successor does not make it again.
 Status MakeFaults(Test& t, env::Duration* again) {
   const int64_t started = kube::ParseTime(kube::TextAt(t.object, {"status", "startedAt"}));
   Json done = kube::At(t.object, {"status", "faults"});
   if (!done.is_array()) done = Json::array();
   for (size_t i = done.size(); i < t.test.faults.size(); ++i) {
     const api::Fault& fault = t.test.faults[i];
-    const double wait = static_cast<double>(started) + fault.at_seconds -
-                        static_cast<double>(t.context.now());
+    const double wait =
+        static_cast<double>(started) + fault.at_seconds - static_cast<double>(t.context.now());
     if (wait > 0) {
       *again = std::min(*again, env::Duration(static_cast<int64_t>(wait * 1e6)));
       return Status::Ok();
@@ -122,8 +122,10 @@ Status MakeFaults(Test& t, env::Duration* again) {
     const Status injected = Inject(t, fault, targets);
     t.context.events.Record(t.object, injected.ok() ? "Normal" : "Warning", "Fault",
                             fault.name + ": " + names);
-    if (injected.ok()) done.back().erase("error");
-    else done.back()["error"] = injected.message();
+    if (injected.ok())
+      done.back().erase("error");
+    else
+      done.back()["error"] = injected.message();
     RETURN_IF_ERROR(t.RecordFaults(done));
   }
   return Status::Ok();
@@ -146,7 +148,8 @@ Next Finish(Test& t, const Json& terminated) {
 Next Watch(Test& t, const Json& job) {
   Json pod;
   for (Json& candidate : t.context.reader.List(kube::Pods(), t.test.ns)) {
-    if (kube::Label(candidate, "borealisdb.io/chaos-test") == t.test.name) pod = std::move(candidate);
+    if (kube::Label(candidate, "borealisdb.io/chaos-test") == t.test.name)
+      pod = std::move(candidate);
   }
   const Json& statuses = kube::At(pod, {"status", "containerStatuses"});
   if (statuses.is_array() && !statuses.empty()) {
@@ -158,7 +161,8 @@ Next Watch(Test& t, const Json& job) {
   }
   if (kube::TextAt(t.object, {"status", "startedAt"}).empty()) {
     if (!PodReady(pod)) return t.Say("Running", "the workload is getting ready");
-    const Status started = t.Patch({{"phase", "Running"}, {"message", "the workload runs"},
+    const Status started = t.Patch({{"phase", "Running"},
+                                    {"message", "the workload runs"},
                                     {"startedAt", kube::FormatTime(t.context.now())}});
     if (!started.ok()) return {started};
   }
@@ -185,8 +189,8 @@ Next Begin(Test& t) {
   }
   specs::ChaosPlan plan;
   for (int n = 0; n < cluster->writers; ++n) plan.writers.push_back(specs::WriterName(*cluster, n));
-  const auto made = t.context.api.Create(
-      kube::Jobs(), specs::ChaosJob(t.test, *cluster, plan, t.context.images));
+  const auto made =
+      t.context.api.Create(kube::Jobs(), specs::ChaosJob(t.test, *cluster, plan, t.context.images));
   if (!made.ok() && made.code() != Code::kAlreadyExists) return {made.status()};
   return t.Say("Running", "the workload is getting ready");
 }
@@ -216,11 +220,12 @@ Verdict Judge(const api::ChaosTest& test, const Json& report, const Json& faults
   }
   for (const Json& fault : faults) {
     if (fault.contains("error")) {
-      return {"Error", "fault " + kube::TextAt(fault, {"name"}) + ": " +
-                           kube::TextAt(fault, {"error"})};
+      return {"Error",
+              "fault " + kube::TextAt(fault, {"name"}) + ": " + kube::TextAt(fault, {"error"})};
     }
   }
-  return {"Passed", std::to_string(kube::IntAt(report, {"acknowledged"})) + " acknowledged, none lost"};
+  return {"Passed",
+          std::to_string(kube::IntAt(report, {"acknowledged"})) + " acknowledged, none lost"};
 }
 
 Next ChaosTestReconciler::Reconcile(const std::string& ns, const std::string& name) {

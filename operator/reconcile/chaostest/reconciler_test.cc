@@ -62,8 +62,9 @@ class ChaosTestTest : public ::testing::Test {
   void Cluster(bool chaos) {
     ASSERT_TRUE(api_.Create(kube::MultiMasterClusters(),
                             {{"metadata", {{"name", "shop"}, {"namespace", "ns"}}},
-                             {"spec", {{"chaos", {{"enabled", chaos}}},
-                                       {"storage", {{"members", 3}, {"size", "1Gi"}}}}},
+                             {"spec",
+                              {{"chaos", {{"enabled", chaos}}},
+                               {"storage", {{"members", 3}, {"size", "1Gi"}}}}},
                              {"status", {{"summary", "ready"}}}})
                     .ok());
     for (int n = 1; n <= 3; ++n) Pod("shop-m-" + std::to_string(n), "storage", n);
@@ -83,28 +84,29 @@ class ChaosTestTest : public ::testing::Test {
   }
   void Test(const std::string& role, int count = 1) {
     ASSERT_TRUE(
-        api_.Create(kube::ChaosTests(),
-                    {{"metadata", {{"name", "t"}, {"namespace", "ns"}}},
-                     {"spec",
-                      {{"clusterRef", {{"name", "shop"}}},
-                       {"faults", Json::array({{{"at", "0s"},
-                                                {"type", "KillPod"},
-                                                {"target", {{"role", role}, {"count", count}}}}})}}}})
+        api_.Create(
+                kube::ChaosTests(),
+                {{"metadata", {{"name", "t"}, {"namespace", "ns"}}},
+                 {"spec",
+                  {{"clusterRef", {{"name", "shop"}}},
+                   {"faults", Json::array({{{"at", "0s"},
+                                            {"type", "KillPod"},
+                                            {"target", {{"role", role}, {"count", count}}}}})}}}})
             .ok());
   }
   // The Job is made, its pod runs.
   void Begin() {
     Run();
     ASSERT_EQ(Text("phase"), "Running");
-    ASSERT_TRUE(api_.Create(kube::Pods(),
-                            {{"metadata",
-                              {{"name", "t-chaos-x"},
-                               {"namespace", "ns"},
-                               {"labels", {{"borealisdb.io/chaos-test", "t"}}}}},
-                             {"status",
-                              {{"conditions",
-                                Json::array({{{"type", "Ready"}, {"status", "True"}}})}}}})
-                    .ok());
+    ASSERT_TRUE(
+        api_.Create(kube::Pods(),
+                    {{"metadata",
+                      {{"name", "t-chaos-x"},
+                       {"namespace", "ns"},
+                       {"labels", {{"borealisdb.io/chaos-test", "t"}}}}},
+                     {"status",
+                      {{"conditions", Json::array({{{"type", "Ready"}, {"status", "True"}}})}}}})
+            .ok());
   }
   void EndJob() {
     const std::string report = R"({"acknowledged": 7, "lost": 0, "duplicated": 0, "anomalies": 0,
@@ -190,12 +192,14 @@ TEST_F(ChaosTestTest, AnOldReadingDoesNotRepeatAFault) {
   Cluster(true);
   Test("Leader");
   Begin();
-  ASSERT_TRUE(api_.Patch(kube::ChaosTests(), "ns", "t",
-                         {{"status", {{"startedAt", kube::FormatTime(world_.clock().Wall()
-                                                                         .time_since_epoch()
-                                                                         .count() / 1'000'000)}}}},
-                         {})
-                  .ok());
+  ASSERT_TRUE(
+      api_.Patch(
+              kube::ChaosTests(), "ns", "t",
+              {{"status",
+                {{"startedAt", kube::FormatTime(world_.clock().Wall().time_since_epoch().count() /
+                                                1'000'000)}}}},
+              {})
+          .ok());
   const Json before = Object();
   EXPECT_TRUE(Run().status.ok());
   reader_.Freeze(before);
