@@ -258,8 +258,9 @@ class Client(Background):
             except (ConnectionLost, OSError):
                 tries += 1
                 time.sleep(0.05)
-            except PgError as error:  # the server said why
-                self.errors.append((time.monotonic(), f"login: {error}"))
+            except PgError as error:  # the server said why; a writer that ends refuses politely (57P03)
+                if error.sqlstate != "57P03":
+                    self.errors.append((time.monotonic(), f"login: {error}"))
                 tries += 1
                 time.sleep(0.05)
         if tries:
