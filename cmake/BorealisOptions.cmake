@@ -9,7 +9,7 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
 endif()
 # -g1 keeps line numbers for stack traces at a fraction of the size and compile time of -g.
-# NDEBUG stays undefined: assertions are part of the product (docs/design/conventions.md).
+# NDEBUG stays undefined: assertions are part of the product (CONTRIBUTING.md).
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g1")
