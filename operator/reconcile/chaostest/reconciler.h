@@ -6,7 +6,7 @@
 
 namespace borealis::reconcile {
 
-// One thread.
+// Keeps no state between runs: several threads may run it, never two for one key.
 class ChaosTestReconciler {
  public:
   explicit ChaosTestReconciler(Context context) : context_(std::move(context)) {}
